@@ -1,0 +1,50 @@
+/* The Docker engine seen through its unix socket: a full list of the compose project's containers,
+ * kept current by the /events stream and put right by a fresh list after every reconnect and every
+ * docker_resync(). An adapter: it reports facts and judges nothing. */
+#pragma once
+
+#include "hamon/core/facts.h"
+#include "lib/loop.h"
+
+struct docker;
+
+struct docker_config {
+        const char *socket;  /* /run/docker.sock; copied */
+        const char *project; /* label com.docker.compose.project; copied */
+        msec_t timeout;      /* for each request that should answer at once */
+};
+
+struct docker_container {
+        char id[65];
+        char service[64]; /* label com.docker.compose.service */
+        struct container_facts facts;
+        unsigned restarts; /* RestartCount of the engine, kept current by start events */
+        int64_t since;     /* unix time of the last start or stop, 0 = unknown yet */
+};
+
+/* Something about the engine or a container is different now. Called from the loop. */
+typedef void (*docker_changed_fn)(void *arg);
+
+int docker_new(struct loop *l, const struct docker_config *c, docker_changed_fn changed, void *arg,
+               struct docker **ret);
+void docker_free(struct docker *d);
+
+/* Ask the engine whether it lives (GET /_ping). A poll under way is not doubled. */
+void docker_poll(struct docker *d);
+/* Fetch the full list again soon; several calls are one. */
+void docker_resync(struct docker *d);
+
+enum engine_state docker_engine(const struct docker *d);
+const char *docker_engine_text(const struct docker *d); /* a sentence, "" if nothing to say */
+/* True while the list is complete and the event stream is alive: only then is the absence or state
+ * of a container a fact. */
+bool docker_synced(const struct docker *d);
+
+size_t docker_count(const struct docker *d);
+const struct docker_container *docker_get(const struct docker *d, size_t i); /* borrowed, no order */
+
+/* Counters since docker_new(), for metrics and tests. */
+struct docker_stats {
+        uint64_t events, events_bad, lists, reconnects;
+};
+struct docker_stats docker_stats(const struct docker *d);

@@ -1,0 +1,28 @@
+/* The local Galera member: one status query per galera_poll() on a kept-open, non-blocking
+ * connection (MariaDB Connector/C), every step under a deadline. Facts only, no judgement. */
+#pragma once
+
+#include "hamon/core/facts.h"
+#include "lib/loop.h"
+
+struct galera;
+
+struct galera_config {
+        const char *socket; /* unix socket; NULL or "" = TCP */
+        const char *host;   /* numeric address: no resolver is ever waited for */
+        unsigned port;
+        const char *user;
+        const char *password; /* may be NULL; copied and wiped on free */
+        const char *database; /* may be NULL: status needs none */
+        msec_t timeout;       /* for connect + greeting, and for each query */
+};
+
+/* Called from the loop once per finished poll, good or bad. */
+typedef void (*galera_fn)(void *arg, const struct galera_facts *f);
+
+int galera_new(struct loop *l, const struct galera_config *c, galera_fn fn, void *arg,
+               struct galera **ret);
+void galera_free(struct galera *g);
+
+/* Ask now. If a poll is under way, another one follows it at once (several calls are one). */
+void galera_poll(struct galera *g);

@@ -1,0 +1,41 @@
+/* keepalived's two ears and mouth: the track_file we write (0 = fit, -254 = FAULT), the
+ * vrrp_notify_fifo we read, and the last role it told us, kept on tmpfs so that a restart of hamon
+ * does not forget it (a reboot does). */
+#pragma once
+
+#include "hamon/core/verdict.h"
+#include "lib/loop.h"
+
+struct keepalived;
+
+enum vrrp_state { VRRP_UNKNOWN, VRRP_BACKUP, VRRP_MASTER, VRRP_FAULT, VRRP_STOP, VRRP_COUNT_ };
+extern const char *const VRRP_STATES[VRRP_COUNT_]; /* UNKNOWN, BACKUP, MASTER, FAULT, STOP */
+
+#define TRACK_FIT   0
+#define TRACK_UNFIT (-254) /* FAULT whatever the base priority (facts: keepalived.conf(5)) */
+
+struct keepalived_config {
+        const char *track_file; /* "" = none */
+        const char *fifo;       /* "" = none */
+        const char *state_file; /* "" = none; remembers the last state */
+};
+
+typedef void (*keepalived_fn)(void *arg, enum vrrp_state s);
+
+/* Makes the fifo (0600) if it is not there; refuses (-ENXIO) a path that is something else. Reads
+ * the remembered state; `fn` runs from the loop for each later line. */
+int keepalived_new(struct loop *l, const struct keepalived_config *c, keepalived_fn fn, void *arg,
+                   struct keepalived **ret);
+void keepalived_free(struct keepalived *k); /* leaves files as they are */
+
+enum vrrp_state keepalived_state(const struct keepalived *k);
+/* What `hamon notify` and the fifo both end in; remembers it. */
+void keepalived_set_state(struct keepalived *k, enum vrrp_state s);
+
+/* Write the value if the file does not already hold it (a deleted, emptied or foreign file is put
+ * right too: keepalived reads those as 0 = fit). 1 = written, 0 = was right, negative errno. */
+int keepalived_track(struct keepalived *k, int value);
+
+/* One fifo line (`INSTANCE "MAIL" MASTER 100`) or the words after `hamon notify`
+ * (`MASTER` or `INSTANCE MAIL MASTER 100`). -EINVAL if there is no state in it. */
+int keepalived_parse(const char *line, enum vrrp_state *ret);

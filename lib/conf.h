@@ -1,0 +1,75 @@
+/* Configuration by rows: one `struct option` per key serves parsing, defaults, the environment,
+ * `config` output and the man page. Values land in a caller's struct at `offset`.
+ *
+ * Order of precedence, last wins: default < mailcow.conf < the INI file < environment
+ * <PREFIX>_<SECTION>_<KEY>. Every mistake (unknown section or key, bad value, key given twice, a
+ * line too long, unreadable file) becomes one line `file:line: what, and what is allowed`. */
+#pragma once
+
+#include "buf.h"
+#include "util.h"
+
+enum option_type {
+        OPT_STRING,   /* char *        */
+        OPT_PATH,     /* char *        absolute path */
+        OPT_UINT,     /* uint64_t      min..max */
+        OPT_DURATION, /* msec_t        min..max in ms */
+        OPT_BOOL,     /* bool          on|off */
+        OPT_CHOICE,   /* int           index into choices */
+        OPT_LIST,     /* struct strlist  words separated by blanks or commas */
+};
+
+struct strlist {
+        char **v;
+        size_t n;
+};
+
+struct option {
+        const char *section, *key;
+        enum option_type type;
+        size_t offset;
+        int64_t min, max;           /* UINT, DURATION; STRING/LIST: max = longest value, 0 = 4096 */
+        const char *const *choices; /* CHOICE: NULL-terminated */
+        const char *def;            /* default as it would be written; "" = empty */
+        const char *mailcow;        /* name in mailcow.conf, or NULL */
+        const char *help;           /* one or more short sentences */
+};
+
+struct conf_spec {
+        const struct option *options;
+        size_t n_options;
+        const char *env_prefix; /* "HAMON" */
+};
+
+struct conf_input {
+        const char *file;         /* INI file; NULL = none */
+        bool file_optional;       /* an absent file is fine */
+        const char *mailcow_file; /* mailcow.conf; NULL = none; absent is fine */
+        char **env;               /* environ; NULL = ignore the environment */
+};
+
+enum conf_origin { ORIGIN_DEFAULT, ORIGIN_MAILCOW, ORIGIN_FILE, ORIGIN_ENV };
+
+struct conf_source { /* where a value came from */
+        enum conf_origin origin;
+        unsigned line; /* FILE, MAILCOW */
+};
+
+/* Fill `values` (zeroed by the caller or freed by conf_free). On failure every mistake is a line
+ * in `errors`, `values` is freed, and the result is -EINVAL (or -ENOMEM). `ret_sources` (may be
+ * NULL) has n_options entries, one per row. */
+int conf_load(const struct conf_spec *spec, const struct conf_input *in, void *values,
+              struct buf *errors, struct conf_source *ret_sources);
+void conf_free(const struct conf_spec *spec, void *values);
+
+/* Value of one row as it would be written in the file. */
+int conf_format(const struct option *o, const void *values, struct buf *out);
+
+/* The whole file: with sources (may be NULL) each key tells where its value comes from; with
+ * values == NULL the commented defaults file with help texts. */
+int conf_print(const struct conf_spec *spec, const void *values, const struct conf_source *sources,
+               struct buf *out);
+
+const char *option_type_name(enum option_type t); /* "duration (ms, s, m, h)" … */
+
+bool strlist_has(const struct strlist *l, const char *s);

@@ -1,0 +1,44 @@
+/* HTTP client on libcurl's multi interface, driven by our loop: unix socket or TCP, keep-alive,
+ * streaming, a cap on every size and a deadline on every wait. Callbacks run from the loop, never
+ * from inside http_start(). */
+#pragma once
+
+#include "buf.h"
+#include "loop.h"
+
+struct http;      /* one per program: connection pool */
+struct http_call; /* one request under way */
+
+struct http_result {
+        int error;           /* 0, or -ETIMEDOUT, -ECONNREFUSED, -ENOENT (no such socket), -EFBIG,
+                                -EPROTO (not HTTP), -ECONNRESET, -ECANCELED (on_data said stop), -EIO */
+        const char *message; /* a sentence for people; never NULL */
+        int status;          /* HTTP status, 0 if none came */
+        const char *body;    /* never NULL; NUL-terminated; empty when on_data took it */
+        size_t len;
+};
+
+struct http_request {
+        const char *method;       /* NULL = GET */
+        const char *url;          /* http://localhost/v1.41/… */
+        const char *unix_socket;  /* NULL = TCP */
+        const char *const *headers; /* NULL-terminated "Name: value"; may be NULL */
+        const char *body;         /* may be NULL */
+        size_t max_body;          /* cap of the collected answer; 0 = 1 MiB */
+        msec_t connect_timeout;   /* 0 = 1 s */
+        msec_t timeout;           /* whole request; 0 = none (streams) */
+
+        void *arg;
+        /* Streaming: called with each piece of a 2xx body; non-zero ends the call (-ECANCELED).
+         * NULL = collect. Bodies of other statuses are always collected (cap 64 KiB). */
+        int (*on_data)(void *arg, const char *data, size_t len);
+        void (*on_head)(void *arg, int status); /* final response's header is complete; may be NULL */
+        void (*on_done)(void *arg, const struct http_result *r); /* once, unless cancelled */
+};
+
+int http_new(struct loop *l, struct http **ret);
+void http_free(struct http *h); /* cancels what is under way */
+
+/* Copies what it needs of the request. On failure no callback will run. */
+int http_start(struct http *h, const struct http_request *r, struct http_call **ret);
+void http_cancel(struct http_call *c); /* no callback runs any more; NULL is fine */

@@ -41,7 +41,8 @@ const char *docker_engine_text(const struct docker *d); /* a sentence, "" if not
 bool docker_synced(const struct docker *d);
 
 size_t docker_count(const struct docker *d);
-const struct docker_container *docker_get(const struct docker *d, size_t i); /* borrowed, no order */
+const struct docker_container *docker_get(const struct docker *d,
+                                          size_t i); /* borrowed, no order */
 
 /* Counters since docker_new(), for metrics and tests. */
 struct docker_stats {

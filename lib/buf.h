@@ -3,8 +3,8 @@
  * changes nothing. The content is always NUL-terminated, so buf_str() is a C string. */
 #pragma once
 
-#include <stdarg.h>
 #include "util.h"
+#include <stdarg.h>
 
 struct buf {
         char *data;
@@ -12,9 +12,9 @@ struct buf {
         int error; /* 0, -EFBIG or -ENOMEM; sticky until buf_reset() */
 };
 
-#define BUF(cap_)                                                                                  \
-        {                                                                                          \
-                .cap = (cap_)                                                                      \
+#define BUF(cap_)             \
+        {                     \
+                .cap = (cap_) \
         }
 
 void buf_init(struct buf *b, size_t cap);

@@ -19,7 +19,7 @@ struct log_field {
 #define LS(k, v) ((struct log_field){ .key = (k), .str = (v) ? (v) : "" })
 #define LI(k, v) ((struct log_field){ .key = (k), .num = (int64_t)(v) })
 
-#define log_event(level, event, ...)                                                               \
+#define log_event(level, event, ...) \
         log_fields(level, event, (const struct log_field[]){ __VA_ARGS__, { .key = NULL } })
 
 void log_init(int fd, enum log_level min); /* fd is borrowed; reopened non-blocking if it can be */

@@ -2,13 +2,13 @@
  * once per wake-up. Everything else uses libevent directly. */
 #pragma once
 
-#include <event2/event.h>
 #include "util.h"
+#include <event2/event.h>
 
 struct loop {
         struct event_base *base;
-        msec_t now;      /* of this wake-up: loop_now() */
-        bool now_valid;
+        msec_t now; /* of this wake-up: loop_now() */
+        bool now_valid, stop;
 };
 
 int loop_init(struct loop *l);

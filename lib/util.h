@@ -18,16 +18,16 @@ typedef int64_t msec_t; /* milliseconds, of a duration or on CLOCK_BOOTTIME */
 #define MIN(a, b)     ((a) < (b) ? (a) : (b))
 #define MAX(a, b)     ((a) > (b) ? (a) : (b))
 
-void freep(void *p);   /* CLEANUP(freep) char *s */
-void closep(int *fd);  /* CLEANUP(closep) int fd = -1 */
+void freep(void *p);  /* CLEANUP(freep) char *s */
+void closep(int *fd); /* CLEANUP(closep) int fd = -1 */
 void fclosep(FILE **f);
 
 /* Hand over a pointer: returns it and leaves NULL behind. */
-#define take_ptr(p)                                                                                \
-        __extension__({                                                                            \
-                __typeof__(p) taken_ = (p);                                                        \
-                (p) = NULL;                                                                        \
-                taken_;                                                                            \
+#define take_ptr(p)                         \
+        __extension__({                     \
+                __typeof__(p) taken_ = (p); \
+                (p) = NULL;                 \
+                taken_;                     \
         })
 
 /* Milliseconds since boot, suspend included (CLOCK_BOOTTIME). Only the loop and main() call it:

@@ -64,26 +64,26 @@ enum wsrep_state {
 
 struct galera_facts {
         enum db_reach reach;
-        bool wsrep_on;         /* @@wsrep_on and a provider is loaded */
-        bool primary;          /* wsrep_cluster_status = Primary */
-        bool ready;            /* wsrep_ready = ON */
-        bool connected;        /* wsrep_connected = ON */
-        bool rejecting;        /* wsrep_reject_queries <> NONE */
-        bool read_only;        /* @@read_only */
-        bool desync;           /* wsrep_desync = ON */
-        unsigned local_state;  /* enum wsrep_state */
-        unsigned size;         /* wsrep_cluster_size */
-        int64_t conf_id;       /* wsrep_cluster_conf_id, -1 unknown */
+        bool wsrep_on;        /* @@wsrep_on and a provider is loaded */
+        bool primary;         /* wsrep_cluster_status = Primary */
+        bool ready;           /* wsrep_ready = ON */
+        bool connected;       /* wsrep_connected = ON */
+        bool rejecting;       /* wsrep_reject_queries <> NONE */
+        bool read_only;       /* @@read_only */
+        bool desync;          /* wsrep_desync = ON */
+        unsigned local_state; /* enum wsrep_state */
+        unsigned size;        /* wsrep_cluster_size */
+        int64_t conf_id;      /* wsrep_cluster_conf_id, -1 unknown */
         int64_t last_committed;
-        uint64_t recv_queue;          /* wsrep_local_recv_queue */
-        uint64_t flow_control_ns;     /* wsrep_flow_control_paused_ns, running total */
-        uint64_t cert_failures;       /* wsrep_local_cert_failures, running total */
-        uint64_t bf_aborts;           /* wsrep_local_bf_aborts, running total */
+        uint64_t recv_queue;      /* wsrep_local_recv_queue */
+        uint64_t flow_control_ns; /* wsrep_flow_control_paused_ns, running total */
+        uint64_t cert_failures;   /* wsrep_local_cert_failures, running total */
+        uint64_t bf_aborts;       /* wsrep_local_bf_aborts, running total */
         uint64_t desync_count;
-        char cluster_status[24];      /* "Primary", "non-Primary", "Disconnected" */
-        char state_comment[32];       /* "Synced", "Donor/Desynced" … */
-        char cluster_uuid[40];        /* wsrep_cluster_state_uuid */
-        char evs_delayed[128];        /* members Galera finds slow; empty is healthy */
-        unsigned error;               /* MariaDB error number when reach is not DB_OK */
-        char text[160];               /* the server's or client's own message */
+        char cluster_status[24]; /* "Primary", "non-Primary", "Disconnected" */
+        char state_comment[32];  /* "Synced", "Donor/Desynced" … */
+        char cluster_uuid[40];   /* wsrep_cluster_state_uuid */
+        char evs_delayed[128];   /* members Galera finds slow; empty is healthy */
+        unsigned error;          /* MariaDB error number when reach is not DB_OK */
+        char text[160];          /* the server's or client's own message */
 };

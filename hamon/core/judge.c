@@ -3,9 +3,10 @@
 #include "hamon/core/judge.h"
 
 const char *const CTR_STATES[CTR_STATE_COUNT_] = {
-        [CTR_MISSING] = "missing", [CTR_CREATED] = "created",       [CTR_RUNNING] = "running",
-        [CTR_PAUSED] = "paused",   [CTR_RESTARTING] = "restarting", [CTR_REMOVING] = "removing",
-        [CTR_EXITED] = "exited",   [CTR_DEAD] = "dead",
+        [CTR_MISSING] = "missing",       [CTR_CREATED] = "created",
+        [CTR_RUNNING] = "running",       [CTR_PAUSED] = "paused",
+        [CTR_RESTARTING] = "restarting", [CTR_REMOVING] = "removing",
+        [CTR_EXITED] = "exited",         [CTR_DEAD] = "dead",
 };
 
 const char *const CTR_HEALTHS[HEALTH_COUNT_] = {
@@ -15,9 +16,9 @@ const char *const CTR_HEALTHS[HEALTH_COUNT_] = {
         [HEALTH_UNHEALTHY] = "unhealthy",
 };
 
-const char *const SETS[SET_COUNT_] = { [SET_WARM] = "warm",
-                                       [SET_ACTIVE] = "active",
-                                       [SET_IGNORED] = "ignored" };
+const char *const SETS[SET_COUNT_] = {
+        [SET_WARM] = "warm", [SET_ACTIVE] = "active", [SET_IGNORED] = "ignored"
+};
 
 static struct finding pass(enum reason r)
 {

@@ -8,9 +8,9 @@ const char *const ROLES[ROLE_COUNT_] = { [ROLE_STANDBY] = "standby", [ROLE_MASTE
 const char *const VERDICTS[V_COUNT_] = {
         [V_UNKNOWN] = "unknown", [V_UP] = "up", [V_SUSPECT] = "suspect", [V_DOWN] = "down"
 };
-const char *const FITNESSES[FITNESS_COUNT_] = { [FIT] = "fit",
-                                                [UNFIT] = "unfit",
-                                                [UNSURE] = "unknown" };
+const char *const FITNESSES[FITNESS_COUNT_] = {
+        [FIT] = "fit", [UNFIT] = "unfit", [UNSURE] = "unknown"
+};
 
 static enum verdict set(struct check_state *c, enum verdict v, msec_t now)
 {
@@ -67,7 +67,6 @@ enum verdict verdict_step(struct check_state *c, const struct rule *rule, struct
         if (!c->seen)
                 *c = (struct check_state){ .seen = true, .changed_at = now };
 
-
         c->streak = f.result == c->last && c->streak < UINT32_MAX ? c->streak + 1 : 1;
         c->last = f.result;
         c->reason = f.reason;
@@ -95,8 +94,9 @@ msec_t verdict_next(const struct check_state *c, const struct rule *rule, msec_t
 struct node_verdict node_judge(const struct node_check *checks, size_t n, msec_t now)
 {
         struct node_verdict v = { .fitness = FIT, .reason = REASON_OK, .culprit = n };
-        static const int RANK[V_COUNT_] = { [V_UP] = 1, [V_SUSPECT] = 2, [V_UNKNOWN] = 3,
-                                            [V_DOWN] = 4 };
+        static const int RANK[V_COUNT_] = {
+                [V_UP] = 1, [V_SUSPECT] = 2, [V_UNKNOWN] = 3, [V_DOWN] = 4
+        };
         int worst = 0;
 
         for (size_t i = 0; i < n; i++) {

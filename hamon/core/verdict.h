@@ -2,10 +2,10 @@
  * verdict for the node. Pure: no clock, no I/O, no allocation, no logging. */
 #pragma once
 
+#include "hamon/core/reason.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "hamon/core/reason.h"
 
 typedef int64_t msec_t;
 
@@ -34,12 +34,12 @@ struct rule {
 
 struct check_state { /* zeroed = never asked */
         enum verdict verdict;
-        enum reason reason;    /* of the last result that was not SKIP */
+        enum reason reason; /* of the last result that was not SKIP */
         enum result last;
-        unsigned streak;       /* equal results in a row */
-        msec_t fresh_at;       /* last result that was not SKIP */
-        msec_t bad_since;      /* first failure since it was last UP; valid if bad */
-        msec_t changed_at;     /* when the verdict last changed */
+        unsigned streak;   /* equal results in a row */
+        msec_t fresh_at;   /* last result that was not SKIP */
+        msec_t bad_since;  /* first failure since it was last UP; valid if bad */
+        msec_t changed_at; /* when the verdict last changed */
         bool bad, seen;
 };
 
@@ -70,6 +70,6 @@ struct node_verdict {
  * galera_donor). No required check at all = unsure. Earlier checks win ties. */
 struct node_verdict node_judge(const struct node_check *checks, size_t n, msec_t now);
 
-extern const char *const ROLES[ROLE_COUNT_];       /* standby, master */
-extern const char *const VERDICTS[V_COUNT_];       /* unknown, up, suspect, down */
+extern const char *const ROLES[ROLE_COUNT_];        /* standby, master */
+extern const char *const VERDICTS[V_COUNT_];        /* unknown, up, suspect, down */
 extern const char *const FITNESSES[FITNESS_COUNT_]; /* fit, unfit, unknown */

@@ -19,20 +19,21 @@ struct http_result {
 };
 
 struct http_request {
-        const char *method;       /* NULL = GET */
-        const char *url;          /* http://localhost/v1.41/… */
-        const char *unix_socket;  /* NULL = TCP */
+        const char *method;         /* NULL = GET */
+        const char *url;            /* http://localhost/v1.41/… */
+        const char *unix_socket;    /* NULL = TCP */
         const char *const *headers; /* NULL-terminated "Name: value"; may be NULL */
-        const char *body;         /* may be NULL */
-        size_t max_body;          /* cap of the collected answer; 0 = 1 MiB */
-        msec_t connect_timeout;   /* 0 = 1 s */
-        msec_t timeout;           /* whole request; 0 = none (streams) */
+        const char *body;           /* may be NULL */
+        size_t max_body;            /* cap of the collected answer; 0 = 1 MiB */
+        msec_t connect_timeout;     /* 0 = 1 s */
+        msec_t timeout;             /* whole request; 0 = none (streams) */
 
         void *arg;
         /* Streaming: called with each piece of a 2xx body; non-zero ends the call (-ECANCELED).
          * NULL = collect. Bodies of other statuses are always collected (cap 64 KiB). */
         int (*on_data)(void *arg, const char *data, size_t len);
-        void (*on_head)(void *arg, int status); /* final response's header is complete; may be NULL */
+        void (*on_head)(void *arg,
+                        int status); /* final response's header is complete; may be NULL */
         void (*on_done)(void *arg, const struct http_result *r); /* once, unless cancelled */
 };
 

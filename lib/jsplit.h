@@ -10,8 +10,8 @@ struct jsplit {
         struct buf object; /* the object being collected */
         unsigned depth;    /* of braces and brackets inside the object */
         bool in_string, escaped;
-        bool in_array;     /* the stream is one top-level array */
-        bool done;         /* that array was closed */
+        bool in_array; /* the stream is one top-level array */
+        bool done;     /* that array was closed */
 };
 
 /* One whole object `{…}`; borrowed. Non-zero stops jsplit_feed, which returns it. */
@@ -21,7 +21,8 @@ void jsplit_init(struct jsplit *j, size_t max_object);
 void jsplit_done(struct jsplit *j);
 void jsplit_reset(struct jsplit *j);
 
-/* -EBADMSG: something that is no object (garbage, text after the array); -EFBIG: object too long. */
+/* -EBADMSG: something that is no object (garbage, text after the array); -EFBIG: object too long.
+ */
 int jsplit_feed(struct jsplit *j, const char *data, size_t len, jsplit_fn fn, void *arg);
 
 /* True between objects: a stream that ends here was not cut off. */

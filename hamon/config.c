@@ -1,0 +1,344 @@
+/* OPTIONS[]: one row per key of hamon.conf. `hamon config --defaults`, the parser, the environment
+ * overrides and the man page read this table. Lists of services default to Mailcow's (services.c
+ * says why each is where it is). */
+#include "hamon/config.h"
+
+#include "hamon/services.h"
+#include "lib/log.h"
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define AT(field) offsetof(struct config, field)
+
+enum { HOUR = 3600 * 1000 };
+
+static const struct option OPTIONS[] = {
+        { .section = "node",
+          .key = "name",
+          .type = OPT_STRING,
+          .offset = AT(node.name),
+          .max = 63,
+          .def = "",
+          .help = "Name of this node in logs, status and alerts. Empty: the host name." },
+        { .section = "node",
+          .key = "address",
+          .type = OPT_STRING,
+          .offset = AT(node.address),
+          .max = 63,
+          .def = "",
+          .help = "Address of this node on the private network." },
+
+        { .section = "mailcow",
+          .key = "dir",
+          .type = OPT_PATH,
+          .offset = AT(mailcow.dir),
+          .def = "/opt/mailcow-dockerized",
+          .help = "Where Mailcow is installed. Values it already has are read from its "
+                  "mailcow.conf." },
+
+        { .section = "docker",
+          .key = "socket",
+          .type = OPT_PATH,
+          .offset = AT(docker.socket),
+          .def = "/run/docker.sock",
+          .help = "Socket of the Docker engine." },
+        { .section = "docker",
+          .key = "project",
+          .type = OPT_STRING,
+          .offset = AT(docker.project),
+          .max = 63,
+          .def = "mailcowdockerized",
+          .mailcow = "COMPOSE_PROJECT_NAME",
+          .help = "Compose project of Mailcow. Containers of other projects are never looked at." },
+
+        { .section = "stack",
+          .key = "warm",
+          .type = OPT_LIST,
+          .offset = AT(stack.warm),
+          .def = SERVICES_WARM,
+          .help = "Services that run on every node, standbys too, so that a takeover is quick." },
+        { .section = "stack",
+          .key = "active",
+          .type = OPT_LIST,
+          .offset = AT(stack.active),
+          .def = SERVICES_ACTIVE,
+          .help = "Services that run on the master only. Any other service of the project that is "
+                  "neither warm nor ignored is active too." },
+        { .section = "stack",
+          .key = "optional",
+          .type = OPT_LIST,
+          .offset = AT(stack.optional),
+          .def = SERVICES_OPTIONAL,
+          .help = "Warm or active services that are watched and shown but never make a node unfit: "
+                  "mail works without them." },
+        { .section = "stack",
+          .key = "ignore",
+          .type = OPT_LIST,
+          .offset = AT(stack.ignore),
+          .def = SERVICES_IGNORED,
+          .help = "Services that are never judged. A service this Mailcow does not have belongs "
+                  "here." },
+
+        { .section = "galera",
+          .key = "socket",
+          .type = OPT_STRING,
+          .offset = AT(galera.socket),
+          .max = 107,
+          .def = "",
+          .help = "Unix socket of the local MariaDB. Empty: host and port." },
+        { .section = "galera",
+          .key = "host",
+          .type = OPT_STRING,
+          .offset = AT(galera.host),
+          .max = 63,
+          .def = "127.0.0.1",
+          .help = "Numeric address of the local MariaDB." },
+        { .section = "galera",
+          .key = "port",
+          .type = OPT_UINT,
+          .offset = AT(galera.port),
+          .min = 1,
+          .max = 65535,
+          .def = "13306",
+          .mailcow = "SQL_PORT",
+          .help = "Port of it." },
+        { .section = "galera",
+          .key = "user",
+          .type = OPT_STRING,
+          .offset = AT(galera.user),
+          .max = 80,
+          .def = "hamon",
+          .help = "Database user; reading the status needs no rights." },
+        { .section = "galera",
+          .key = "password_file",
+          .type = OPT_STRING,
+          .offset = AT(galera.password_file),
+          .max = 4095,
+          .def = "/etc/mailcow-ha/galera.pass",
+          .help = "File with its password on the first line, readable by root alone. Empty: no "
+                  "password." },
+        { .section = "galera",
+          .key = "database",
+          .type = OPT_STRING,
+          .offset = AT(galera.database),
+          .max = 64,
+          .def = "hamon",
+          .help = "Database of hamon's own tables." },
+
+        { .section = "check",
+          .key = "interval",
+          .type = OPT_DURATION,
+          .offset = AT(check.interval),
+          .min = 50,
+          .max = HOUR,
+          .def = "1s",
+          .help = "How often Galera and the Docker engine are asked. Container events do not wait "
+                  "for it." },
+        { .section = "check",
+          .key = "timeout",
+          .type = OPT_DURATION,
+          .offset = AT(check.timeout),
+          .min = 50,
+          .max = 60000,
+          .def = "1s",
+          .help = "Longest wait for any single answer; `hamon check` ends within it." },
+        { .section = "check",
+          .key = "resync",
+          .type = OPT_DURATION,
+          .offset = AT(check.resync),
+          .min = 1000,
+          .max = HOUR,
+          .def = "30s",
+          .help = "How often the full list of containers is fetched, in case an event was "
+                  "missed." },
+        { .section = "check",
+          .key = "grace",
+          .type = OPT_DURATION,
+          .offset = AT(check.grace),
+          .min = 0,
+          .max = HOUR,
+          .def = "10s",
+          .help = "How long a check may fail before the node counts as unfit. Losing the Galera "
+                  "quorum has no grace." },
+        { .section = "check",
+          .key = "rise",
+          .type = OPT_UINT,
+          .offset = AT(check.rise),
+          .min = 1,
+          .max = 100,
+          .def = "2",
+          .help = "Good results in a row before a failed check counts as good again." },
+        { .section = "check",
+          .key = "fall",
+          .type = OPT_UINT,
+          .offset = AT(check.fall),
+          .min = 1,
+          .max = 100,
+          .def = "2",
+          .help = "Bad results in a row before a check counts as failing. Facts (a container has "
+                  "stopped) count at once." },
+        { .section = "check",
+          .key = "stale",
+          .type = OPT_DURATION,
+          .offset = AT(check.stale),
+          .min = 100,
+          .max = HOUR,
+          .def = "5s",
+          .help = "A result older than this counts for nothing: the check is unknown." },
+        { .section = "check",
+          .key = "hold",
+          .type = OPT_DURATION,
+          .offset = AT(check.hold),
+          .min = 0,
+          .max = HOUR,
+          .def = "1m",
+          .help = "How long a node that failed as master stays unfit, unless its active services "
+                  "run again." },
+
+        { .section = "keepalived",
+          .key = "track_file",
+          .type = OPT_STRING,
+          .offset = AT(keepalived.track_file),
+          .max = 4000,
+          .def = "/run/mailcow-ha/track",
+          .help = "File that keepalived tracks: 0 = fit, -254 = FAULT. Empty: none." },
+        { .section = "keepalived",
+          .key = "fifo",
+          .type = OPT_STRING,
+          .offset = AT(keepalived.fifo),
+          .max = 4000,
+          .def = "/run/mailcow-ha/keepalived.fifo",
+          .help = "keepalived's vrrp_notify_fifo. hamon makes it. Empty: none." },
+        { .section = "keepalived",
+          .key = "state_file",
+          .type = OPT_STRING,
+          .offset = AT(keepalived.state_file),
+          .max = 4000,
+          .def = "/run/mailcow-ha/vrrp",
+          .help = "Where the last word of keepalived is kept over a restart of hamon. Empty: "
+                  "nowhere." },
+
+        { .section = "control",
+          .key = "socket",
+          .type = OPT_PATH,
+          .offset = AT(control.socket),
+          .max = 107,
+          .def = "/run/mailcow-ha/hamon.sock",
+          .help = "Where the daemon answers `hamon check` and `hamon status`." },
+
+        { .section = "log",
+          .key = "level",
+          .type = OPT_CHOICE,
+          .offset = AT(log.level),
+          .choices = LOG_LEVELS,
+          .def = "info",
+          .help = "error: a human must act; warn: degraded; info: something changed; debug: each "
+                  "check." },
+};
+
+const struct conf_spec CONFIG_SPEC = { .options = OPTIONS,
+                                       .n_options = ARRAY_SIZE(OPTIONS),
+                                       .env_prefix = "HAMON" };
+
+void config_free(struct config *c)
+{
+        conf_free(&CONFIG_SPEC, c);
+}
+
+static int default_node_name(struct config *c)
+{
+        char host[64] = "";
+
+        if (*c->node.name)
+                return 0;
+        if (gethostname(host, sizeof host - 1) < 0 || !*host)
+                str_copy(host, sizeof host, "node");
+        char *name = strdup(host);
+        if (!name)
+                return -ENOMEM;
+        freep(&c->node.name);
+        c->node.name = name;
+        return 0;
+}
+
+/* A service may stand in one of warm, active and ignore only. */
+static int check_lists(const struct config *c, const char *file, struct buf *errors)
+{
+        static const char *const NAMES[] = { "warm", "active", "ignore" };
+        const struct strlist *lists[] = { &c->stack.warm, &c->stack.active, &c->stack.ignore };
+        int r = 0;
+
+        for (size_t a = 0; a < ARRAY_SIZE(lists); a++)
+                for (size_t b = a + 1; b < ARRAY_SIZE(lists); b++)
+                        for (size_t i = 0; i < lists[a]->n; i++) {
+                                if (!strlist_has(lists[b], lists[a]->v[i]))
+                                        continue;
+                                buf_addf(errors,
+                                         "%s: [stack] %s stands in both %s and %s; take it out of "
+                                         "one\n",
+                                         file, lists[a]->v[i], NAMES[a], NAMES[b]);
+                                r = -EINVAL;
+                        }
+        return r;
+}
+
+static int check_times(const struct config *c, const char *file, struct buf *errors)
+{
+        if (c->check.stale > c->check.interval + c->check.timeout)
+                return 0;
+        buf_addf(
+                errors,
+                "%s: [check] stale must be longer than interval + timeout, or a healthy node would "
+                "count as unknown\n",
+                file);
+        return -EINVAL;
+}
+
+static int load(const char *file, const char *mailcow_file, struct config *c, struct buf *errors,
+                struct conf_source *ret_sources)
+{
+        struct conf_input in = { .file = file, .mailcow_file = mailcow_file, .env = environ };
+
+        *c = (struct config){ .node = { .name = NULL } };
+        return conf_load(&CONFIG_SPEC, &in, c, errors, ret_sources);
+}
+
+static int finish(const char *file, struct config *c, struct buf *errors)
+{
+        int r = check_lists(c, file, errors);
+        int r2 = check_times(c, file, errors);
+
+        if (r == 0)
+                r = r2;
+        if (r == 0)
+                r = default_node_name(c);
+        if (r < 0)
+                config_free(c);
+        return r;
+}
+
+int config_load_client(const char *file, struct config *c, struct buf *errors)
+{
+        int r = load(file, NULL, c, errors, NULL);
+
+        return r < 0 ? r : finish(file, c, errors);
+}
+
+int config_load(const char *file, struct config *c, struct buf *errors,
+                struct conf_source *ret_sources)
+{
+        char mailcow_file[4096];
+
+        int r = load(file, NULL, c, errors,
+                     NULL); /* where Mailcow lives stands in the file itself */
+        if (r < 0)
+                return r;
+        int n = snprintf(mailcow_file, sizeof mailcow_file, "%s/mailcow.conf", c->mailcow.dir);
+        config_free(c);
+        if (n < 0 || (size_t)n >= sizeof mailcow_file)
+                return -ENAMETOOLONG;
+
+        r = load(file, mailcow_file, c, errors, ret_sources);
+        return r < 0 ? r : finish(file, c, errors);
+}

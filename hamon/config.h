@@ -1,0 +1,52 @@
+/* hamon.conf as a struct, and the one table OPTIONS[] that fills, prints and explains it. */
+#pragma once
+
+#include "lib/conf.h"
+
+struct config {
+        struct {
+                char *name, *address;
+        } node;
+        struct {
+                char *dir;
+        } mailcow;
+        struct {
+                char *socket, *project;
+        } docker;
+        struct {
+                struct strlist warm, active, optional, ignore;
+        } stack;
+        struct {
+                char *socket, *host;
+                uint64_t port;
+                char *user, *password_file, *database;
+        } galera;
+        struct {
+                msec_t interval, timeout, resync, grace, stale, hold;
+                uint64_t rise, fall;
+        } check;
+        struct {
+                char *track_file, *fifo, *state_file;
+        } keepalived;
+        struct {
+                char *socket;
+        } control;
+        struct {
+                int level; /* enum log_level */
+        } log;
+};
+
+#define CONFIG_FILE "/etc/mailcow-ha/hamon.conf"
+
+extern const struct conf_spec CONFIG_SPEC;
+
+/* Load `file`, then the values Mailcow already has from <mailcow.dir>/mailcow.conf, then the
+ * environment HAMON_<SECTION>_<KEY>; check what no single row can check. On failure each mistake is
+ * a line in `errors` and nothing is kept. `ret_sources` may be NULL, else CONFIG_SPEC.n_options. */
+int config_load(const char *file, struct config *c, struct buf *errors,
+                struct conf_source *ret_sources);
+
+/* The same without mailcow.conf: for the small clients, which need only [control] and [check]. */
+int config_load_client(const char *file, struct config *c, struct buf *errors);
+
+void config_free(struct config *c);

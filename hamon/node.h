@@ -1,0 +1,94 @@
+/* This node as a model: its services, its checks, its role, and the verdict they add up to. It
+ * takes facts and a time and does no I/O; daemon.c and `hamon check --direct` feed it, status.c
+ * shows it. */
+#pragma once
+
+#include "hamon/config.h"
+#include "hamon/core/judge.h"
+
+struct service {
+        char name[64];
+        enum set set;
+        bool optional, expected; /* expected: named in hamon.conf, so missing is a fault */
+        bool present;            /* the last list had it */
+        struct container_facts facts;
+        unsigned restarts;
+        int64_t since; /* unix time of the container's last start or stop, 0 = unknown */
+        struct check_state state;
+        struct finding folded; /* what the last step saw */
+};
+
+struct node {
+        const struct config *config; /* borrowed */
+        struct rule rule;
+        enum role role;
+
+        enum engine_state engine;
+        char engine_text[160];
+        bool synced; /* the containers' facts are facts */
+        struct check_state docker;
+        struct finding docker_folded;
+
+        struct galera_facts galera_facts;
+        struct check_state galera;
+        enum verdict galera_told; /* what the last node_eval reported of it */
+        msec_t distrust_until;    /* after a gap Galera's own word counts for nothing until then */
+
+        struct service *services; /* sorted by name */
+        size_t n_services, room;
+        struct node_check *checks; /* docker, galera, then the services in their order */
+
+        struct node_verdict verdict;
+        bool held; /* failed as master a short while ago */
+        msec_t held_until;
+        msec_t verdict_since, judged_at;
+};
+
+int node_init(struct node *n, const struct config *c, enum role role, msec_t now);
+void node_done(struct node *n);
+
+/* Take over a new configuration; verdicts of services that stay are kept. */
+int node_reconfigure(struct node *n, const struct config *c);
+
+/* ---- facts in ---- */
+void node_engine(struct node *n, enum engine_state s, const char *text, bool synced);
+/* A full picture of the containers: begin, one call per container, end (what was not named is
+ * missing). -E2BIG beyond 10,000 services. */
+void node_containers_begin(struct node *n);
+int node_container(struct node *n, const char *service, const struct container_facts *f,
+                   unsigned restarts, int64_t since);
+void node_containers_end(struct node *n);
+void node_galera(struct node *n, const struct galera_facts *f, msec_t now);
+void node_set_role(struct node *n, enum role role, msec_t now);
+/* The process slept (frozen node, stopped daemon): forget what was known. */
+void node_gap(struct node *n, msec_t now);
+
+/* ---- verdict out ---- */
+enum fold {
+        FOLD_CHANGES, /* only what is different from the last step (an event came) */
+        FOLD_TICK,    /* everything once: the regular sample that rise, fall and grace count */
+};
+
+struct node_change { /* one check's verdict changed */
+        const char *name;
+        enum verdict from, to;
+        enum reason reason;
+};
+
+typedef void (*node_change_fn)(void *arg, const struct node_change *c);
+
+/* Step the checks and judge the node. Returns true if fitness or reason changed. */
+bool node_eval(struct node *n, enum fold fold, msec_t now, node_change_fn fn, void *arg);
+
+/* ms until some check's grace runs out, -1 = nothing is running. */
+msec_t node_next(const struct node *n, msec_t now);
+
+/* ---- words ---- */
+size_t node_n_checks(const struct node *n);
+const char *node_check_name(const struct node *n, size_t i);
+/* One sentence on check i: what is wrong, with names and numbers. Returns dst. */
+char *node_check_message(const struct node *n, size_t i, char *dst, size_t size);
+/* One sentence on the node. Returns dst. */
+char *node_message(const struct node *n, char *dst, size_t size);
+/* `fit role=standby reason=ok age_ms=12 msg="…"` without a newline. Returns dst. */
+char *node_check_line(const struct node *n, msec_t now, char *dst, size_t size);

@@ -1,0 +1,94 @@
+/* What the node says of itself in words: the sentences of status, check and log. */
+#include "hamon/node.h"
+
+#include <stdio.h>
+
+enum { FIRST_SERVICE = 2 };
+
+const char *node_check_name(const struct node *n, size_t i)
+{
+        if (i < FIRST_SERVICE)
+                return i == 0 ? "docker" : "galera";
+        return n->services[i - FIRST_SERVICE].name;
+}
+
+static const struct check_state *state_of(const struct node *n, size_t i)
+{
+        if (i < FIRST_SERVICE)
+                return i == 0 ? &n->docker : &n->galera;
+        return &n->services[i - FIRST_SERVICE].state;
+}
+
+static void galera_message(const struct node *n, char *dst, size_t size)
+{
+        const struct galera_facts *f = &n->galera_facts;
+
+        if (f->reach == DB_OK)
+                snprintf(dst, size, "%s, %s, %u member%s", f->cluster_status, f->state_comment,
+                         f->size, f->size == 1 ? "" : "s");
+        else
+                snprintf(dst, size, "%s%s%s", reason_sentence(n->galera.reason),
+                         *f->text ? ": " : "", f->text);
+}
+
+static void service_message(const struct service *s, char *dst, size_t size)
+{
+        const struct container_facts *f = &s->facts;
+
+        if (f->state == CTR_MISSING)
+                snprintf(dst, size,
+                         "no container; create it (docker compose up --no-start), or name the "
+                         "service in stack.ignore");
+        else if (f->state == CTR_EXITED)
+                snprintf(dst, size, "exited with code %d%s", f->exit_code,
+                         f->oom ? ", out of memory" : "");
+        else if (f->state == CTR_RUNNING && f->health != HEALTH_NONE)
+                snprintf(dst, size, "running, %s", CTR_HEALTHS[f->health]);
+        else
+                snprintf(dst, size, "%s", CTR_STATES[f->state]);
+}
+
+char *node_check_message(const struct node *n, size_t i, char *dst, size_t size)
+{
+        const struct check_state *c = state_of(n, i);
+
+        if (!c->seen)
+                str_copy(dst, size, reason_sentence(REASON_STARTING));
+        else if (c->reason == REASON_STALE)
+                str_copy(dst, size, reason_sentence(REASON_STALE));
+        else if (i == 0)
+                str_copy(dst, size, *n->engine_text ? n->engine_text : "answers");
+        else if (i == 1)
+                galera_message(n, dst, size);
+        else
+                service_message(&n->services[i - FIRST_SERVICE], dst, size);
+        return dst;
+}
+
+char *node_message(const struct node *n, char *dst, size_t size)
+{
+        char why[256];
+        size_t i = n->verdict.culprit;
+
+        if (i >= node_n_checks(n)) {
+                str_copy(dst, size, reason_sentence(n->verdict.reason));
+                return dst;
+        }
+        snprintf(dst, size, "%s: %s", node_check_name(n, i),
+                 node_check_message(n, i, why, sizeof why));
+        return dst;
+}
+
+char *node_check_line(const struct node *n, msec_t now, char *dst, size_t size)
+{
+        char msg[320];
+
+        node_message(n, msg, sizeof msg);
+        for (char *p = msg; *p; p++) /* one line, one quoted word */
+                if (*p == '"' || (unsigned char)*p < ' ')
+                        *p = '\'';
+        snprintf(dst, size, "%s role=%s reason=%s age_ms=%lld msg=\"%s\"",
+                 FITNESSES[n->verdict.fitness], ROLES[n->role], reason_name(n->verdict.reason),
+                 (long long)(n->verdict.age + now - n->judged_at), msg);
+        return dst;
+}

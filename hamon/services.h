@@ -1,0 +1,27 @@
+/* Mailcow's services and the set each belongs to by default (services.c says why). */
+#pragma once
+
+#include "hamon/core/judge.h"
+#include <stddef.h>
+
+/* The defaults of [stack] as lists; a test holds them against SERVICES[]. */
+#define SERVICES_WARM                                                             \
+        "unbound-mailcow netfilter-mailcow mysql-mailcow postfix-tlspol-mailcow " \
+        "memcached-mailcow clamd-mailcow olefy-mailcow dockerapi-mailcow"
+#define SERVICES_ACTIVE                                                                 \
+        "redis-mailcow dovecot-mailcow postfix-mailcow rspamd-mailcow php-fpm-mailcow " \
+        "nginx-mailcow sogo-mailcow acme-mailcow ofelia-mailcow"
+#define SERVICES_OPTIONAL                                                                         \
+        "netfilter-mailcow postfix-tlspol-mailcow memcached-mailcow clamd-mailcow olefy-mailcow " \
+        "sogo-mailcow acme-mailcow ofelia-mailcow"
+#define SERVICES_IGNORED "watchdog-mailcow"
+
+struct service_row {
+        const char *name;
+        enum set set;
+        bool optional;
+        const char *why;
+};
+
+extern const struct service_row SERVICES[];
+extern const size_t N_SERVICES;

@@ -1,0 +1,98 @@
+# The network: a bridge in a netns of its own is switch and test client in one;
+# every node's eth0 is the far end of port pN of that switch.
+#
+# Faults happen at the switch, so that a node sees nothing but silence: an nft
+# bridge table with sets of ports that are deaf, mute, or parted from each other.
+# shellcheck shell=bash
+
+SWITCH=$RIG_NAME-sw
+
+node_netns() { echo "$RIG_NAME-n$1"; }
+
+# Not "ip netns exec": that needs / to be a mount point, which it is not in a chroot.
+in_client() { nsenter --net="/run/netns/$SWITCH" "$@"; }
+
+cmd_client() {
+	[ -e "/run/netns/$SWITCH" ] || die "the rig is not up"
+	in_client "$@"
+}
+
+switch_up() {
+	ip netns add "$SWITCH"
+	ip -n "$SWITCH" link set lo up
+	ip -n "$SWITCH" link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
+	ip -n "$SWITCH" addr add "$RIG_CLIENT/24" dev br0
+	ip -n "$SWITCH" link set br0 up
+	in_client nft -f - <<-'EOF'
+		table bridge fault {
+			set deaf { type ifname; }
+			set mute { type ifname; }
+			set parted { type ifname . ifname; }
+			chain loss_rx { }
+			chain loss_tx { }
+			chain cfwd {
+				type filter hook forward priority 0
+				iifname @mute drop
+				oifname @deaf drop
+				iifname . oifname @parted drop
+				jump loss_rx
+				jump loss_tx
+			}
+			chain cin {
+				type filter hook input priority 0
+				iifname @mute drop
+				jump loss_rx
+			}
+			chain cout {
+				type filter hook output priority 0
+				oifname @deaf drop
+				jump loss_tx
+			}
+		}
+	EOF
+}
+
+port_up() {
+	local n=$1 ns
+	ns=$(node_netns "$n")
+	ip netns add "$ns"
+	ip -n "$SWITCH" link add "p$n" type veth peer name eth0 netns "$ns"
+	ip -n "$SWITCH" link set "p$n" master br0 up
+	ip -n "$ns" link set lo up
+	ip -n "$ns" addr add "$(node_addr "$n")/24" dev eth0
+	ip -n "$ns" link set eth0 up
+}
+
+# Deleting the switch side takes the node's end with it, even if processes still hold the netns.
+port_down() {
+	ip -n "$SWITCH" link del "p$1" 2>/dev/null || :
+	ip netns del "$(node_netns "$1")" 2>/dev/null || :
+}
+
+switch_down() { ip netns del "$SWITCH" 2>/dev/null || :; }
+
+net_add() { in_client nft add element bridge fault "$1" "{ $2 }"; }
+net_del() { in_client nft delete element bridge fault "$1" "{ $2 }" 2>/dev/null || :; }
+
+net_loss() {
+	net_loss_end
+	in_client nft add rule bridge fault loss_rx iifname "p$1" numgen random mod 100 '<' "$2" drop
+	in_client nft add rule bridge fault loss_tx oifname "p$1" numgen random mod 100 '<' "$2" drop
+}
+
+net_loss_end() {
+	in_client nft flush chain bridge fault loss_rx
+	in_client nft flush chain bridge fault loss_tx
+}
+
+net_heal() {
+	local set n
+	[ -e "/run/netns/$SWITCH" ] || return 0
+	for set in deaf mute parted; do
+		in_client nft flush set bridge fault "$set"
+	done
+	net_loss_end
+	for n in $(all_nodes); do
+		ip -n "$SWITCH" link set "p$n" up 2>/dev/null || :
+	done
+}

@@ -1,0 +1,66 @@
+# One node: boot it, run commands in it, take its power away.
+#
+# A node is net + mount + pid + uts + ipc + cgroup namespaces and an overlay root
+# on tmpfs (the machine's own packages, seen through it). Its pid 1 is systemd, so
+# kill -9 of that one process is a power cut. What survives a power cut: the
+# docker root and the files staged under nN/stage; /etc and /var start fresh.
+# shellcheck shell=bash
+
+node_pid() { cat "$(node_dir "$1")/init.pid" 2>/dev/null; }
+
+# The pid file may be from a rig that was killed: believe it only if that process
+# is a systemd in the netns of this node.
+node_running() {
+	local pid
+	pid=$(node_pid "$1") && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = systemd ] &&
+		[ "/proc/$pid/ns/net" -ef "/run/netns/$(node_netns "$1")" ]
+}
+
+# Root of node N as seen from outside.
+node_root() { echo "/proc/$(node_pid "$1")/root"; }
+
+in_node() (
+	n=$1
+	shift
+	cgroup_enter "$n" 2>/dev/null
+	exec nsenter -t "$(node_pid "$n")" -m -n -p -u -i -C -r -w -- \
+		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM="${TERM:-dumb}" "$@"
+)
+
+cmd_exec() {
+	[ $# -ge 2 ] || die "usage: rig exec NODE CMD..."
+	local n
+	n=$(node_number "$1")
+	shift
+	node_running "$n" || die "n$n is not running"
+	! cgroup_frozen "$n" || die "n$n is frozen"
+	in_node "$n" "$@"
+}
+
+node_boot() {
+	local n=$1 dir log
+	dir=$(node_dir "$n")
+	log=$(node_log "$n")
+	mkdir -p "$dir"/{docker,root,stage}
+	rm -f "$dir"/{init.pid,ready}
+	cgroup_make "$n"
+	port_up "$n"
+	daemon "$log" "$RIG_HOME/lib/node-start" "$n" "$dir" "$(cgroup_root)" "$RIG_NAME"
+	wait_for 20 "n$n: root assembled" "$log" test -e "$dir/ready"
+	wait_for 20 "n$n: systemd up" "$log" test -S "$(node_root "$n")/run/systemd/private"
+	# A reboot does not detach a cloud volume: its device node is there again.
+	[ "$(volume_where)" != "n$n" ] || volume_plug "$n"
+}
+
+# Power cut: nothing is stopped, nothing is written back, the carrier goes.
+node_kill() {
+	local pid
+	! pid=$(node_pid "$1") || ! node_running "$1" || kill -9 "$pid"
+	cgroup_thaw "$1"
+	port_down "$1"
+	rm -f "$(node_dir "$1")/init.pid"
+	try_for 20 cgroup_empty "$1" || die "n$1: processes survive a kill -9 of pid 1: $(cgroup_pids "$1" | xargs)"
+}
+
+# A unit of node N is active?
+unit_active() { [ "$(in_node "$1" systemctl is-active "$2" 2>/dev/null)" = active ]; }

@@ -1,0 +1,103 @@
+# The files a node gets at every boot: staged under nN/stage, copied over the
+# node's fresh root before systemd starts. So a node that lost its power comes
+# back configured, as a real server does from its disk.
+# shellcheck shell=bash
+
+RIG_HAMON=${RIG_HAMON:-}
+HAMON_PASSWORD=hamon-rig
+
+# A rig keeps the hamon it was started with (or was given by hamon-install).
+hamon_tree() { echo "$RIG_RUN/hamon"; }
+hamon_present() { [ -d "$(hamon_tree)" ]; }
+
+hamon_take() {
+	rm -rf "$(hamon_tree)"
+	[ -n "$1" ] || return 0
+	[ -x "$1/usr/sbin/hamon" ] || die "no usr/sbin/hamon in $1"
+	mkdir -p "$(hamon_tree)"
+	cp -a "$1/." "$(hamon_tree)/"
+}
+
+peers_of() {
+	local p
+	for p in $(all_nodes); do
+		[ "$p" = "$1" ] || node_addr "$p"
+	done
+}
+
+# stage_node N: write everything but the list of units.
+stage_node() {
+	local n=$1 s run
+	s=$(node_dir "$n")/stage
+	run=$s/run/mailcow-ha
+	rm -rf "$s"
+	mkdir -p "$s"/etc/{keepalived,mailcow-ha,docker} "$run" "$s$VOLUME_DIR"
+	echo "n$n" >"$s/etc/hostname"
+	printf '127.0.0.1 localhost\n%s n%s\n' "$(node_addr "$n")" "$n" >"$s/etc/hosts"
+	# Nothing listens there: a refusal at once is better than a resolver that waits.
+	printf 'nameserver %s\noptions timeout:1 attempts:1\n' "$RIG_CLIENT" >"$s/etc/resolv.conf"
+	stage_mailcow "$n" "$s$MAILCOW"
+	stage_keepalived "$n" >"$s/etc/keepalived/keepalived.conf"
+	chmod 644 "$s/etc/keepalived/keepalived.conf"
+	stage_units "$n" docker.service containerd.service
+	if hamon_present; then
+		stage_hamon "$n"
+	else
+		# Made before keepalived starts: a fifo it makes itself goes deaf after a reload.
+		mkfifo "$run/keepalived.fifo"
+		echo 0 >"$run/track"
+	fi
+}
+
+stage_units() { printf '%s\n' "${@:2}" >"$(node_dir "$1")/stage/etc/rig-units"; }
+
+# The units of a node in service, hamon before keepalived.
+node_units() {
+	echo docker.service containerd.service keepalived.service
+	! hamon_present || echo hamon.service
+}
+
+stage_mailcow() {
+	local n=$1 dir=$2 hamon='' key
+	mkdir -p "$dir"
+	cp -r "$RIG_HOME"/mailcow/{docker-compose.yml,data} "$dir/"
+	key=$(image_key)
+	render "$RIG_HOME/mailcow/mailcow.conf" NODE="n$n" ADDRESS="$(node_addr "$n")" KEY="$key" \
+		HEALTH="${RIG_HEALTH:-2s}" >"$dir/mailcow.conf"
+	ln -s mailcow.conf "$dir/.env"
+	render "$RIG_HOME/mailcow/data/conf/mysql/galera.cnf" NODE="n$n" ADDRESS="$(node_addr "$n")" \
+		PEERS="$(all_nodes | sed "s/^/$RIG_NET.1/" | paste -sd,)" >"$dir/data/conf/mysql/galera.cnf"
+	if hamon_present; then
+		hamon='volumes: ["/run/mailcow-ha:/run/mailcow-ha", "/usr/sbin/hamon:/usr/local/bin/hamon:ro"]'
+		printf '[mysqld]\nwsrep_notify_cmd="/usr/local/bin/hamon notify-galera"\n' >"$dir/data/conf/mysql/hamon.cnf"
+	fi
+	render "$RIG_HOME/mailcow/docker-compose.override.yml" HAMON="$hamon" >"$dir/docker-compose.override.yml"
+}
+
+stage_keepalived() {
+	local n=$1 check='' track=''
+	if hamon_present; then
+		check='vrrp_script hamon {
+    script "/usr/sbin/hamon check"
+    interval 1
+    timeout 2
+    fall 2
+    rise 1
+}'
+		track='track_script { hamon }'
+	fi
+	render "$RIG_HOME/templates/keepalived.conf" NODE="n$n" ADDRESS="$(node_addr "$n")" \
+		PRIORITY=$((60 - 10 * n)) PEERS="$(peers_of "$n" | paste -sd' ' | sed 's/ /\n        /g')" \
+		CHECK="$check" TRACK="$track"
+}
+
+stage_hamon() {
+	local s
+	s=$(node_dir "$1")/stage
+	cp -a "$(hamon_tree)/." "$s/"
+	render "$RIG_HOME/templates/hamon.conf" NODE="n$1" ADDRESS="$(node_addr "$1")" >"$s/etc/mailcow-ha/hamon.conf"
+	[ -z "${RIG_HAMON_CONF_EXTRA:-}" ] || cat "$RIG_HAMON_CONF_EXTRA" >>"$s/etc/mailcow-ha/hamon.conf"
+	(umask 077 && echo "$HAMON_PASSWORD" >"$s/etc/mailcow-ha/galera.pass")
+	mkdir -p "$s/etc/systemd/system/keepalived.service.d"
+	printf '[Unit]\nAfter=hamon.service\n' >"$s/etc/systemd/system/keepalived.service.d/rig.conf"
+}

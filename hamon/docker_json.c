@@ -312,7 +312,7 @@ static int add_percent(struct buf *out, const char *s)
         for (; *s; s++) {
                 unsigned char c = (unsigned char)*s;
 
-                if (isalnum(c) || strchr("-._~", c))
+                if (c < 0x80 && (isalnum(c) || strchr("-._~", c)))
                         buf_add(out, s, 1);
                 else
                         buf_addf(out, "%%%02X", c);

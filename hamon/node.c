@@ -241,12 +241,21 @@ struct stepping {
         void *arg;
 };
 
+/* Between ticks a finding that is not new counts only where time alone decides: in grace. */
+static bool nothing_new(const struct check_state *c, struct finding folded, struct finding f)
+{
+        bool in_grace = f.result == RES_FAIL &&
+                        (c->verdict == V_SUSPECT || reason_has(f.reason, REASON_CERTAIN));
+
+        return c->seen && same(folded, f) && !in_grace;
+}
+
 static void step(const struct stepping *st, const char *name, struct check_state *c,
                  struct finding *folded, struct finding f)
 {
         enum verdict before = c->verdict;
 
-        if (st->fold == FOLD_CHANGES && c->seen && same(*folded, f) && f.result != RES_FAIL)
+        if (st->fold == FOLD_CHANGES && nothing_new(c, *folded, f))
                 return;
         *folded = f;
         verdict_step(c, &st->node->rule, f, st->now);

@@ -120,18 +120,24 @@ static void put_value(struct line *l, const char *s)
         puts_(l, "\"");
 }
 
-static void put_field(struct line *l, const struct log_field *f)
+static void put_str_field(struct line *l, const char *key, const char *value)
 {
         puts_(l, " ");
-        puts_(l, f->key);
+        puts_(l, key);
         puts_(l, "=");
+        put_value(l, value);
+}
+
+static void put_field(struct line *l, const struct log_field *f)
+{
+        char num[24];
+
         if (f->str) {
-                put_value(l, f->str);
-        } else {
-                char num[24];
-                snprintf(num, sizeof num, "%lld", (long long)f->num);
-                puts_(l, num);
+                put_str_field(l, f->key, f->str);
+                return;
         }
+        snprintf(num, sizeof num, "%lld", (long long)f->num);
+        put_str_field(l, f->key, num);
 }
 
 static bool leave(const struct line *l)
@@ -151,13 +157,15 @@ void log_fields(enum log_level level, const char *event, const struct log_field 
 
         puts_(&l, "level=");
         puts_(&l, LOG_LEVELS[level]);
-        put_field(&l, &LS("event", event));
+        put_str_field(&l, "event", event);
         if (out.node)
-                put_field(&l, &LS("node", out.node));
+                put_str_field(&l, "node", out.node);
         for (const struct log_field *f = fields; f->key; f++)
                 put_field(&l, f);
-        if (out.dropped > out.reported)
-                put_field(&l, &LI("log_lines_lost", out.dropped - out.reported));
+        if (out.dropped > out.reported) {
+                struct log_field lost = LI("log_lines_lost", out.dropped - out.reported);
+                put_field(&l, &lost);
+        }
         l.s[l.len++] = '\n';
 
         if (leave(&l))

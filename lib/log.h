@@ -16,7 +16,10 @@ struct log_field {
         int64_t num;
 };
 
-#define LS(k, v) ((struct log_field){ .key = (k), .str = (v) ? (v) : "" })
+static inline struct log_field LS(const char *key, const char *value) {
+        return (struct log_field){ .key = key, .str = value ? value : "" };
+}
+
 #define LI(k, v) ((struct log_field){ .key = (k), .num = (int64_t)(v) })
 
 #define log_event(level, event, ...) \

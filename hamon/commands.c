@@ -1,0 +1,73 @@
+/* The table of verbs, and the two that only print. */
+#include "hamon/commands.h"
+
+#include "hamon/config.h"
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+const struct command COMMANDS[] = {
+        { "run", "", "watch this node (what the service starts)", NULL, NULL },
+        { "check", "[--direct]", "is this node fit? exit 0 yes, 1 no, 2 cannot tell", cmd_check,
+          "--direct" },
+        { "status", "[--json] [--watch]", "what the daemon knows, check by check", cmd_status,
+          NULL },
+        { "config", "[--defaults]", "the configuration in force, or every key with its default",
+          cmd_config, NULL },
+        { "notify", "MASTER|BACKUP|FAULT|STOP", "tell the daemon what keepalived says", cmd_notify,
+          NULL },
+        { "notify-galera", "[...]", "ask the database now (for wsrep_notify_cmd)",
+          cmd_notify_galera, NULL },
+        { "version", "", "print the version", cmd_version, NULL },
+        { "help", "[COMMAND]", "print this, or what one command does", cmd_help, NULL },
+};
+
+const size_t N_COMMANDS = ARRAY_SIZE(COMMANDS);
+
+const struct command *command_find(const char *name)
+{
+        for (size_t i = 0; i < N_COMMANDS; i++)
+                if (strcmp(COMMANDS[i].name, name) == 0)
+                        return &COMMANDS[i];
+        return NULL;
+}
+
+int cmd_version(const struct cli *c)
+{
+        (void)c;
+        puts("hamon " MHA_VERSION);
+        return EX_OK;
+}
+
+int cmd_help(const struct cli *c)
+{
+        char verb[48];
+
+        if (c->argc > 0) {
+                const struct command *cmd = command_find(c->argv[0]);
+                if (!cmd)
+                        return usage_error("help", "unknown command", c->argv[0]);
+                printf("usage: hamon [-c FILE] %s %s\n%s\n", cmd->name, cmd->args, cmd->help);
+                return EX_OK;
+        }
+        puts("usage: hamon [-c FILE] COMMAND\n"
+             "Watches one node of a Mailcow HA cluster. See hamon(8).\n");
+        for (size_t i = 0; i < N_COMMANDS; i++) {
+                snprintf(verb, sizeof verb, "%s %s", COMMANDS[i].name, COMMANDS[i].args);
+                printf("  %-32s %s\n", verb, COMMANDS[i].help);
+        }
+        puts("\nConfiguration: " CONFIG_FILE);
+        return EX_OK;
+}
+
+int usage_error(const char *verb, const char *what, const char *arg)
+{
+        fprintf(stderr, "%s: %s: %s (try `hamon help`)\n", verb, what, arg);
+        return EX_USAGE;
+}
+
+int config_refused(const struct buf *errors)
+{
+        fprintf(stderr, "%s", buf_str(errors));
+        return EX_CONFIG;
+}

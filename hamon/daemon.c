@@ -1,0 +1,466 @@
+/* The seam: the only file that knows core and adapters. One turn: an adapter reports (or the tick
+ * comes) -> facts go into the node -> node_eval() -> carry out what changed: track_file, log,
+ * sd_notify. Adapters' reports are gathered and judged once per wake-up, so that an event storm
+ * costs one judgement, not thousands. */
+#include "hamon/daemon.h"
+
+#include "hamon/control.h"
+#include "hamon/docker.h"
+#include "hamon/galera.h"
+#include "hamon/keepalived.h"
+#include "hamon/secret.h"
+#include "hamon/status.h"
+#include "lib/log.h"
+#include "lib/sdnotify.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+struct daemon {
+        const char *file;
+        struct loop loop;
+        struct config config;
+        struct node node;
+
+        struct docker *docker;
+        struct galera *galera;
+        struct keepalived *keepalived;
+        struct control *control;
+
+        struct timer tick, judge, due, resync, watchdog;
+        struct event *signals[3];
+        msec_t last_tick, started;
+        bool docker_dirty, ready;
+        int exit_code;
+};
+
+/* ---- carrying out ---- */
+
+/* What keepalived is told. A fit node is a candidate, an unfit one is not. While a verdict is not
+ * known: a standby is no candidate, a master keeps what it had; and a daemon that just started
+ * leaves the file alone, so that a restart of it moves nothing. */
+static void track(struct daemon *d, msec_t now)
+{
+        int value = d->node.verdict.fitness == FIT ? TRACK_FIT : TRACK_UNFIT;
+
+        if (d->node.verdict.fitness == UNSURE &&
+            (d->node.role == ROLE_MASTER || now - d->started < d->config.check.stale))
+                return;
+        int r = keepalived_track(d->keepalived, value);
+        if (r < 0)
+                log_event(LOG_ERROR, "track_file", LS("file", d->config.keepalived.track_file),
+                          LS("error", strerror(-r)));
+        else if (r > 0)
+                log_event(LOG_INFO, "track_file", LI("value", value));
+}
+
+static void on_change(void *arg, const struct node_change *c)
+{
+        enum log_level level = c->to == V_UP ? LOG_INFO : LOG_WARN;
+
+        (void)arg;
+        if (c->from == V_UNKNOWN && c->to == V_UP)
+                level = LOG_DEBUG; /* the usual start */
+        log_event(level, "check", LS("check", c->name), LS("from", VERDICTS[c->from]),
+                  LS("to", VERDICTS[c->to]), LS("reason", reason_name(c->reason)));
+}
+
+static void log_verdict(const struct daemon *d)
+{
+        char msg[320];
+
+        log_event(d->node.verdict.fitness == FIT ? LOG_INFO : LOG_WARN, "verdict",
+                  LS("verdict", FITNESSES[d->node.verdict.fitness]),
+                  LS("role", ROLES[d->node.role]),
+                  LS("reason", reason_name(d->node.verdict.reason)),
+                  LS("msg", node_message(&d->node, msg, sizeof msg)));
+}
+
+static void copy_containers(struct daemon *d)
+{
+        node_containers_begin(&d->node);
+        for (size_t i = 0; i < docker_count(d->docker); i++) {
+                const struct docker_container *c = docker_get(d->docker, i);
+                int r = node_container(&d->node, c->service, &c->facts, c->restarts, c->since);
+                if (r < 0)
+                        log_event(LOG_ERROR, "containers", LS("service", c->service),
+                                  LS("error", strerror(-r)));
+        }
+        node_containers_end(&d->node);
+}
+
+static void judge(struct daemon *d, enum fold fold)
+{
+        msec_t now = loop_now(&d->loop);
+
+        if (d->docker_dirty) {
+                d->docker_dirty = false;
+                node_engine(&d->node, docker_engine(d->docker), docker_engine_text(d->docker),
+                            docker_synced(d->docker));
+                if (docker_synced(d->docker))
+                        copy_containers(d);
+        }
+        if (node_eval(&d->node, fold, now, on_change, d))
+                log_verdict(d);
+        track(d, now);
+
+        msec_t next = node_next(&d->node, now);
+        if (next >= 0)
+                timer_set(&d->due, next + 1);
+        else
+                timer_clear(&d->due);
+}
+
+/* ---- what wakes us ---- */
+
+static void on_docker(void *arg)
+{
+        struct daemon *d = arg;
+
+        d->docker_dirty = true;
+        timer_set(&d->judge, 0); /* once, after all events of this wake-up */
+}
+
+static void on_galera(void *arg, const struct galera_facts *f)
+{
+        struct daemon *d = arg;
+
+        node_galera(&d->node, f, loop_now(&d->loop));
+        timer_set(&d->judge, 0);
+}
+
+static void on_vrrp(void *arg, enum vrrp_state s)
+{
+        struct daemon *d = arg;
+        enum role before = d->node.role;
+
+        node_set_role(&d->node, s == VRRP_MASTER ? ROLE_MASTER : ROLE_STANDBY, loop_now(&d->loop));
+        log_event(LOG_INFO, "vrrp", LS("state", VRRP_STATES[s]), LS("role", ROLES[d->node.role]));
+        if (d->node.role != before)
+                timer_set(&d->judge, 0);
+}
+
+static void on_judge(void *arg)
+{
+        judge(arg, FOLD_CHANGES);
+}
+
+static int start_docker(struct daemon *d)
+{
+        struct docker_config c = { .socket = d->config.docker.socket,
+                                   .project = d->config.docker.project,
+                                   .timeout = d->config.check.timeout };
+
+        docker_free(d->docker);
+        d->docker = NULL;
+        return docker_new(&d->loop, &c, on_docker, d, &d->docker);
+}
+
+/* This process did not run for a while: what it believes may be long untrue, and what waits in its
+ * sockets too. */
+static void after_gap(struct daemon *d, msec_t gap, msec_t now)
+{
+        log_event(LOG_WARN, "clock_gap", LI("ms", gap));
+        node_gap(&d->node, now);
+        if (start_docker(d) < 0)
+                log_event(LOG_ERROR, "docker", LS("error", "out of memory"));
+}
+
+static void on_tick(void *arg)
+{
+        struct daemon *d = arg;
+        msec_t now = loop_now(&d->loop), gap = now - d->last_tick;
+
+        timer_set(&d->tick, d->config.check.interval);
+        d->last_tick = now;
+        if (gap > d->config.check.interval + d->config.check.stale)
+                after_gap(d, gap, now);
+
+        if (d->docker)
+                docker_poll(d->docker);
+        galera_poll(d->galera);
+        judge(d, FOLD_TICK);
+}
+
+static void on_resync(void *arg)
+{
+        struct daemon *d = arg;
+
+        timer_set(&d->resync, d->config.check.resync);
+        if (d->docker)
+                docker_resync(d->docker);
+}
+
+static void on_watchdog(void *arg)
+{
+        struct daemon *d = arg;
+
+        timer_set(&d->watchdog, sd_watchdog_interval());
+        sd_notify_send("WATCHDOG=1");
+}
+
+/* ---- requests ---- */
+
+static void on_request(void *arg, enum request req, const char *words, struct buf *out)
+{
+        struct daemon *d = arg;
+        msec_t now = loop_now(&d->loop);
+        char line[768];
+        enum vrrp_state s;
+
+        switch (req) {
+        case REQ_CHECK:
+                buf_addf(out, "%s\n", node_check_line(&d->node, now, line, sizeof line));
+                break;
+        case REQ_STATUS:
+                status_text(&d->node, now, out);
+                break;
+        case REQ_STATUS_JSON:
+                status_json(&d->node, now, out);
+                break;
+        case REQ_NOTIFY:
+                if (keepalived_parse(words, &s) < 0) {
+                        buf_adds(out, "error: want MASTER, BACKUP, FAULT or STOP\n");
+                        break;
+                }
+                keepalived_set_state(d->keepalived, s);
+                on_vrrp(d, s);
+                buf_adds(out, "ok\n");
+                break;
+        case REQ_GALERA:
+                galera_poll(d->galera);
+                buf_adds(out, "ok\n");
+                break;
+        case REQ_COUNT_:
+                break;
+        }
+}
+
+/* ---- building up and taking down ---- */
+
+static int start_galera(struct daemon *d)
+{
+        CLEANUP(secret_wipe) char *password = NULL;
+        CLEANUP(buf_done) struct buf error = BUF(1024);
+
+        if (secret_read(d->config.galera.password_file, &password, &error) < 0) {
+                log_event(LOG_ERROR, "config", LS("key", "galera.password_file"),
+                          LS("error", buf_str(&error)));
+                return -EINVAL;
+        }
+        struct galera_config c = { .socket = d->config.galera.socket,
+                                   .host = d->config.galera.host,
+                                   .port = (unsigned)d->config.galera.port,
+                                   .user = d->config.galera.user,
+                                   .password = password,
+                                   .timeout = d->config.check.timeout };
+        struct galera *g;
+        int r = galera_new(&d->loop, &c, on_galera, d, &g);
+        if (r < 0)
+                return r;
+        galera_free(d->galera);
+        d->galera = g;
+        return 0;
+}
+
+static int start_keepalived(struct daemon *d)
+{
+        struct keepalived_config c = { .track_file = d->config.keepalived.track_file,
+                                       .fifo = d->config.keepalived.fifo,
+                                       .state_file = d->config.keepalived.state_file };
+        struct keepalived *k;
+
+        int r = keepalived_new(&d->loop, &c, on_vrrp, d, &k);
+        if (r < 0) {
+                log_event(LOG_ERROR, "keepalived", LS("fifo", c.fifo), LS("error", strerror(-r)));
+                return r;
+        }
+        keepalived_free(d->keepalived);
+        d->keepalived = k;
+        return 0;
+}
+
+static enum role role_of(enum vrrp_state s)
+{
+        return s == VRRP_MASTER ? ROLE_MASTER : ROLE_STANDBY;
+}
+
+static void log_config_errors(const struct buf *errors)
+{
+        const char *p = buf_str(errors);
+
+        while (*p) {
+                size_t len = strcspn(p, "\n");
+                char line[512];
+                snprintf(line, sizeof line, "%.*s", (int)MIN(len, sizeof line - 1), p);
+                log_event(LOG_ERROR, "config", LS("error", line));
+                p += len + (p[len] == '\n');
+        }
+}
+
+/* SIGHUP: a bad file is refused as a whole and the old configuration stays. */
+static void reload(struct daemon *d)
+{
+        CLEANUP(buf_done) struct buf errors = BUF(64 * 1024);
+        struct config fresh, old = d->config;
+
+        if (config_load(d->file, &fresh, &errors, NULL) < 0) {
+                log_config_errors(&errors);
+                log_event(LOG_ERROR, "reload", LS("result", "refused"),
+                          LS("msg", "the old configuration stays in force"));
+                return;
+        }
+        if (!str_eq(fresh.control.socket, old.control.socket))
+                log_event(LOG_WARN, "reload",
+                          LS("msg", "control.socket changes with the next restart only"));
+
+        d->config = fresh;
+        if (start_galera(d) < 0 || start_keepalived(d) < 0) { /* both changed nothing */
+                d->config = old;
+                config_free(&fresh);
+                log_event(LOG_ERROR, "reload", LS("result", "refused"));
+                start_keepalived(d);
+                start_galera(d);
+                return;
+        }
+        int r = node_reconfigure(&d->node, &d->config);
+        if (r == 0)
+                r = start_docker(d);
+        log_set_level((enum log_level)d->config.log.level);
+        log_set_node(d->config.node.name);
+        config_free(&old);
+        timer_set(&d->tick, 0);
+        log_event(r < 0 ? LOG_ERROR : LOG_INFO, "reload", LS("result", r < 0 ? "failed" : "done"));
+}
+
+static void on_signal(evutil_socket_t sig, short what, void *arg)
+{
+        struct daemon *d = arg;
+
+        (void)what;
+        if (sig == SIGHUP) {
+                reload(d);
+                return;
+        }
+        log_event(LOG_INFO, "stop", LI("signal", sig));
+        loop_stop(&d->loop);
+}
+
+static int start_signals(struct daemon *d)
+{
+        static const int SIGNALS[] = { SIGTERM, SIGINT, SIGHUP };
+
+        signal(SIGPIPE, SIG_IGN);
+        for (size_t i = 0; i < ARRAY_SIZE(SIGNALS); i++) {
+                d->signals[i] = evsignal_new(d->loop.base, SIGNALS[i], on_signal, d);
+                if (!d->signals[i] || event_add(d->signals[i], NULL) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+static int start_timers(struct daemon *d)
+{
+        struct {
+                struct timer *t;
+                timer_fn fn;
+        } timers[] = { { &d->tick, on_tick },
+                       { &d->judge, on_judge },
+                       { &d->due, on_judge },
+                       { &d->resync, on_resync },
+                       { &d->watchdog, on_watchdog } };
+
+        for (size_t i = 0; i < ARRAY_SIZE(timers); i++) {
+                int r = timer_init(timers[i].t, &d->loop, timers[i].fn, d);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int start_control(struct daemon *d)
+{
+        int r = control_new(&d->loop, d->config.control.socket, on_request, d, &d->control);
+
+        if (r == -EADDRINUSE)
+                d->exit_code = EX_UNAVAILABLE;
+        if (r < 0)
+                log_event(LOG_ERROR, "control", LS("socket", d->config.control.socket),
+                          LS("error", r == -EADDRINUSE ? "another hamon runs here" : strerror(-r)));
+        return r;
+}
+
+static int start(struct daemon *d)
+{
+        int r;
+
+        d->exit_code = EX_OSERR;
+        d->started = d->last_tick = clock_ms();
+        if ((r = loop_init(&d->loop)) < 0 || (r = start_signals(d)) < 0 ||
+            (r = start_timers(d)) < 0 || (r = start_control(d)) < 0 ||
+            (r = start_keepalived(d)) < 0)
+                return r;
+        r = node_init(&d->node, &d->config, role_of(keepalived_state(d->keepalived)), d->started);
+        if (r < 0)
+                return r;
+        d->exit_code = EX_CONFIG;
+        if ((r = start_galera(d)) < 0)
+                return r;
+        d->exit_code = EX_OSERR;
+        if ((r = start_docker(d)) < 0)
+                return r;
+
+        timer_set(&d->tick, 0);
+        timer_set(&d->resync, d->config.check.resync);
+        if (sd_watchdog_interval() > 0)
+                timer_set(&d->watchdog, 0);
+        d->exit_code = EX_OK;
+        return 0;
+}
+
+static void stop(struct daemon *d)
+{
+        sd_notify_send("STOPPING=1");
+        control_free(d->control);
+        docker_free(d->docker);
+        galera_free(d->galera);
+        keepalived_free(
+                d->keepalived); /* the track file keeps its value: a restart moves nothing */
+        node_done(&d->node);
+        struct timer *timers[] = { &d->tick, &d->judge, &d->due, &d->resync, &d->watchdog };
+        for (size_t i = 0; i < ARRAY_SIZE(timers); i++)
+                timer_done(timers[i]);
+        for (size_t i = 0; i < ARRAY_SIZE(d->signals); i++)
+                if (d->signals[i])
+                        event_free(d->signals[i]);
+        loop_done(&d->loop);
+        log_set_node(NULL);
+        config_free(&d->config);
+}
+
+int daemon_run(const char *file)
+{
+        CLEANUP(buf_done) struct buf errors = BUF(64 * 1024);
+        struct daemon d = { .file = file };
+
+        if (config_load(file, &d.config, &errors, NULL) < 0) {
+                fprintf(stderr, "%s", buf_str(&errors));
+                return EX_CONFIG;
+        }
+        log_init(STDERR_FILENO, (enum log_level)d.config.log.level);
+        log_set_node(d.config.node.name);
+
+        if (start(&d) == 0) {
+                log_event(LOG_INFO, "start", LS("version", MHA_VERSION),
+                          LS("role", ROLES[d.node.role]), LI("pid", getpid()));
+                sd_notify_send("READY=1");
+                if (loop_run(&d.loop) < 0)
+                        d.exit_code = EX_OSERR;
+        }
+        stop(&d);
+        log_done();
+        return d.exit_code;
+}

@@ -1,0 +1,41 @@
+/* hamond, the engine: the verbs that need the event loop, Docker or the database. The front has
+ * parsed and checked the command line already; it is parsed again here because exec hands over
+ * words, not structs. */
+#include "hamon/config.h"
+#include "hamon/daemon.h"
+#include "hamon/direct.h"
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+static const struct engine_row {
+        const char *name;
+        int (*run)(const char *file);
+} ENGINE[] = {
+        { "run", daemon_run },
+        { "check", direct_check },
+};
+
+int main(int argc, char **argv)
+{
+        const char *file = CONFIG_FILE;
+        int i = 1;
+
+        if (argc > 2 && strcmp(argv[1], "-c") == 0) {
+                file = argv[2];
+                i = 3;
+        }
+        for (size_t k = 0; i < argc && k < ARRAY_SIZE(ENGINE); k++) {
+                if (strcmp(argv[i], ENGINE[k].name) != 0)
+                        continue;
+                for (int a = i + 1; a < argc; a++)
+                        if (strcmp(argv[a], "--direct") != 0 || k == 0) {
+                                fprintf(stderr, "%s: unexpected argument: %s (try `hamon help`)\n",
+                                        argv[i], argv[a]);
+                                return EX_USAGE;
+                        }
+                return ENGINE[k].run(file);
+        }
+        fputs("hamond is started by hamon; see hamon(8)\n", stderr);
+        return EX_USAGE;
+}

@@ -1,0 +1,69 @@
+/* The rules ssh has for private keys: a secret that others can read is refused, with the command
+ * that mends it. */
+#include "hamon/secret.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SECRET_MAX = 4096 };
+
+void secret_wipe(char **s)
+{
+        if (!*s)
+                return;
+        explicit_bzero(*s, strlen(*s));
+        free(*s);
+        *s = NULL;
+}
+
+static int check_mode(const char *path, struct buf *error)
+{
+        struct stat st;
+
+        if (stat(path, &st) < 0) {
+                int r = -errno;
+                buf_addf(error, "%s: %s", path, strerror(-r));
+                return r;
+        }
+        if (!S_ISREG(st.st_mode)) {
+                buf_addf(error, "%s: not a regular file", path);
+                return -EINVAL;
+        }
+        if (st.st_uid != 0 && st.st_uid != geteuid()) {
+                buf_addf(error, "%s: belongs to somebody else; chown root it", path);
+                return -EPERM;
+        }
+        if (st.st_mode & 077) {
+                buf_addf(error, "%s: others can read it; chmod 600 it", path);
+                return -EPERM;
+        }
+        return 0;
+}
+
+int secret_read(const char *path, char **ret, struct buf *error)
+{
+        CLEANUP(secret_wipe) char *text = NULL;
+
+        *ret = NULL;
+        if (!*path)
+                return 0;
+        int r = check_mode(path, error);
+        if (r < 0)
+                return r;
+        r = read_file(path, SECRET_MAX, &text, NULL);
+        if (r < 0) {
+                buf_addf(error, "%s: %s", path,
+                         r == -EFBIG ? "longer than any password" : strerror(-r));
+                return r;
+        }
+        text[strcspn(text, "\r\n")] = '\0';
+        if (!*text) {
+                buf_addf(error, "%s: its first line is empty", path);
+                return -EINVAL;
+        }
+        *ret = take_ptr(text);
+        return 0;
+}

@@ -1,0 +1,10 @@
+/* Secrets come from files, one per file, first line. They are never formatted into a message and
+ * are wiped when done with. */
+#pragma once
+
+#include "lib/buf.h"
+
+/* `path` "" = no secret (*ret = NULL). The file must be a regular one that only root or we own and
+ * nobody else can read. On failure -errno and a sentence in `error`. */
+int secret_read(const char *path, char **ret, struct buf *error);
+void secret_wipe(char **s); /* CLEANUP(secret_wipe): zeroes, then frees */

@@ -1,0 +1,163 @@
+/* Two renderings of the same facts. cJSON is used for strings only through its printer: the
+ * document is small (one object per service) and built once per request. */
+#include "hamon/status.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { FIRST_SERVICE = 2 };
+
+static const struct check_state *state_of(const struct node *n, size_t i)
+{
+        return n->checks[i].state;
+}
+
+static bool ignored(const struct node *n, size_t i)
+{
+        return i >= FIRST_SERVICE && n->services[i - FIRST_SERVICE].set == SET_IGNORED;
+}
+
+static msec_t since(const struct check_state *c, msec_t now)
+{
+        return c->seen ? now - c->changed_at : 0;
+}
+
+static void add_checks(cJSON *root, const struct node *n, msec_t now)
+{
+        cJSON *list = cJSON_AddArrayToObject(root, "checks");
+        char msg[256];
+
+        for (size_t i = 0; i < node_n_checks(n); i++) {
+                const struct check_state *c = state_of(n, i);
+                if (ignored(n, i))
+                        continue;
+                cJSON *o = cJSON_CreateObject();
+                cJSON_AddStringToObject(o, "name", node_check_name(n, i));
+                cJSON_AddStringToObject(o, "verdict", VERDICTS[c->verdict]);
+                cJSON_AddStringToObject(o, "reason",
+                                        reason_name(c->seen ? c->reason : REASON_STARTING));
+                cJSON_AddStringToObject(o, "message", node_check_message(n, i, msg, sizeof msg));
+                cJSON_AddNumberToObject(o, "since_ms", (double)since(c, now));
+                cJSON_AddBoolToObject(o, "required", n->checks[i].required);
+                cJSON_AddItemToArray(list, o);
+        }
+}
+
+static void add_galera(cJSON *root, const struct galera_facts *f)
+{
+        cJSON *o = cJSON_AddObjectToObject(root, "galera");
+        bool known = f->reach == DB_OK;
+
+        cJSON_AddStringToObject(o, "status", known ? f->cluster_status : "unknown");
+        cJSON_AddStringToObject(o, "state", known ? f->state_comment : "unknown");
+        cJSON_AddNumberToObject(o, "size", known ? f->size : 0);
+        cJSON_AddBoolToObject(o, "ready", known && f->ready);
+        cJSON_AddBoolToObject(o, "connected", known && f->connected);
+        cJSON_AddNumberToObject(o, "last_committed", known ? (double)f->last_committed : -1);
+        cJSON_AddNumberToObject(o, "conf_id", known ? (double)f->conf_id : -1);
+        cJSON_AddStringToObject(o, "cluster_uuid", known ? f->cluster_uuid : "");
+        cJSON_AddNumberToObject(o, "recv_queue", known ? (double)f->recv_queue : 0);
+        cJSON_AddNumberToObject(o, "flow_control_paused_ns",
+                                known ? (double)f->flow_control_ns : 0);
+        cJSON_AddNumberToObject(o, "cert_failures", known ? (double)f->cert_failures : 0);
+        cJSON_AddNumberToObject(o, "bf_aborts", known ? (double)f->bf_aborts : 0);
+        cJSON_AddStringToObject(o, "evs_delayed", known ? f->evs_delayed : "");
+}
+
+static void add_containers(cJSON *root, const struct node *n)
+{
+        cJSON *list = cJSON_AddArrayToObject(root, "containers");
+
+        for (size_t i = 0; i < n->n_services; i++) {
+                const struct service *s = &n->services[i];
+                cJSON *o = cJSON_CreateObject();
+                cJSON_AddStringToObject(o, "service", s->name);
+                cJSON_AddStringToObject(o, "state", CTR_STATES[s->facts.state]);
+                cJSON_AddStringToObject(o, "health", CTR_HEALTHS[s->facts.health]);
+                cJSON_AddNumberToObject(o, "restarts", s->restarts);
+                cJSON_AddStringToObject(o, "set", SETS[s->set]);
+                cJSON_AddBoolToObject(o, "optional", s->optional);
+                if (s->since > 0)
+                        cJSON_AddNumberToObject(o, "since", (double)s->since);
+                else
+                        cJSON_AddNullToObject(o, "since");
+                cJSON_AddItemToArray(list, o);
+        }
+}
+
+int status_json(const struct node *n, msec_t now, struct buf *out)
+{
+        char msg[320];
+        cJSON *root = cJSON_CreateObject();
+
+        cJSON_AddStringToObject(root, "node", n->config->node.name);
+        cJSON_AddStringToObject(root, "role", ROLES[n->role]);
+        cJSON_AddStringToObject(root, "verdict", FITNESSES[n->verdict.fitness]);
+        cJSON_AddStringToObject(root, "reason", reason_name(n->verdict.reason));
+        cJSON_AddStringToObject(root, "message", node_message(n, msg, sizeof msg));
+        cJSON_AddNumberToObject(root, "age_ms", (double)(n->verdict.age + now - n->judged_at));
+        cJSON_AddNumberToObject(root, "since_ms", (double)(now - n->verdict_since));
+        cJSON_AddStringToObject(root, "version", MHA_VERSION);
+        add_checks(root, n, now);
+        add_galera(root, &n->galera_facts);
+        add_containers(root, n);
+
+        char *text = cJSON_PrintUnformatted(root);
+        cJSON_Delete(root);
+        if (!text)
+                return -ENOMEM;
+        int r = buf_adds(out, text);
+        free(text);
+        return r < 0 ? r : buf_adds(out, "\n");
+}
+
+/* "3s", "12m", "5h", "9d": one number is enough for people. */
+static const char *ago(msec_t ms, char *dst, size_t size)
+{
+        static const struct {
+                msec_t unit, below;
+                const char *name;
+        } STEPS[] = { { 1000, 120000, "s" },
+                      { 60000, 7200000, "m" },
+                      { 3600000, 172800000, "h" },
+                      { 86400000, INT64_MAX, "d" } };
+        size_t i = 0;
+
+        while (ms >= STEPS[i].below)
+                i++;
+        snprintf(dst, size, "%lld%s", (long long)(ms / STEPS[i].unit), STEPS[i].name);
+        return dst;
+}
+
+static void text_checks(const struct node *n, msec_t now, struct buf *out)
+{
+        char msg[256], age[24];
+
+        buf_addf(out, "\n  %-26s %-8s %5s  %s\n", "CHECK", "VERDICT", "SINCE", "");
+        for (size_t i = 0; i < node_n_checks(n); i++) {
+                const struct check_state *c = state_of(n, i);
+                const struct service *s =
+                        i < FIRST_SERVICE ? NULL : &n->services[i - FIRST_SERVICE];
+                if (ignored(n, i))
+                        continue;
+                buf_addf(out, "  %-26s %-8s %5s  %s%s%s\n", node_check_name(n, i),
+                         VERDICTS[c->verdict], ago(since(c, now), age, sizeof age),
+                         node_check_message(n, i, msg, sizeof msg),
+                         s ? s->set == SET_WARM ? " [warm]" : " [active]" : "",
+                         s && s->optional ? " (optional)" : "");
+        }
+}
+
+int status_text(const struct node *n, msec_t now, struct buf *out)
+{
+        char msg[320], age[24];
+
+        buf_addf(out, "%s  %s  %s (%s) for %s\n", n->config->node.name, ROLES[n->role],
+                 FITNESSES[n->verdict.fitness], reason_name(n->verdict.reason),
+                 ago(now - n->verdict_since, age, sizeof age));
+        buf_addf(out, "  %s\n", node_message(n, msg, sizeof msg));
+        text_checks(n, now, out);
+        return out->error;
+}

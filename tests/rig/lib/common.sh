@@ -78,7 +78,7 @@ daemon() {
 # "n2" or "2" -> 2
 node_number() {
 	local n=${1#n}
-	[[ $n =~ ^[1-9]$ ]] && ((n <= $(rig_nodes))) || die "no such node: $1"
+	[[ $n =~ ^[1-9]$ && $n -le $(rig_nodes) ]] || die "no such node: ${1:-(none given)}"
 	echo "$n"
 }
 
@@ -91,7 +91,7 @@ node_log() { echo "$RIG_RUN/log/n$1.log"; }
 
 # hash_of FILE/DIR...: a short key over names, modes and contents, all below $RIG_HOME.
 hash_of() (
-	cd "$RIG_HOME"
+	cd "$RIG_HOME" || exit
 	find "$@" -type f -printf '%p\0' | LC_ALL=C sort -z | xargs -0 sh -c 'stat -c "%a %n" "$@" && cat "$@"' - |
 		sha256sum | cut -c1-12
 )

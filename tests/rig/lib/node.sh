@@ -9,11 +9,10 @@
 node_pid() { cat "$(node_dir "$1")/init.pid" 2>/dev/null; }
 
 # The pid file may be from a rig that was killed: believe it only if that process
-# is a systemd in the netns of this node.
+# is in the netns of this node.
 node_running() {
 	local pid
-	pid=$(node_pid "$1") && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = systemd ] &&
-		[ "/proc/$pid/ns/net" -ef "/run/netns/$(node_netns "$1")" ]
+	pid=$(node_pid "$1") && [ "/proc/$pid/ns/net" -ef "/run/netns/$(node_netns "$1")" ]
 }
 
 # Root of node N as seen from outside.
@@ -22,6 +21,7 @@ node_root() { echo "/proc/$(node_pid "$1")/root"; }
 in_node() (
 	n=$1
 	shift
+	! cgroup_frozen "$n" || die "n$n is frozen"
 	cgroup_enter "$n" 2>/dev/null
 	exec nsenter -t "$(node_pid "$n")" -m -n -p -u -i -C -r -w -- \
 		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM="${TERM:-dumb}" "$@"
@@ -33,7 +33,6 @@ cmd_exec() {
 	n=$(node_number "$1")
 	shift
 	node_running "$n" || die "n$n is not running"
-	! cgroup_frozen "$n" || die "n$n is frozen"
 	in_node "$n" "$@"
 }
 
@@ -56,7 +55,10 @@ node_boot() {
 node_kill() {
 	local pid
 	! pid=$(node_pid "$1") || ! node_running "$1" || kill -9 "$pid"
-	cgroup_thaw "$1"
+	if cgroup_frozen "$1"; then # nobody may wake up before it dies
+		kill -9 $(cgroup_pids "$1") 2>/dev/null || :
+		cgroup_thaw "$1"
+	fi
 	port_down "$1"
 	rm -f "$(node_dir "$1")/init.pid"
 	try_for 20 cgroup_empty "$1" || die "n$1: processes survive a kill -9 of pid 1: $(cgroup_pids "$1" | xargs)"

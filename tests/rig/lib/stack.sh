@@ -67,7 +67,7 @@ stack_active() {
 }
 
 stack_stop_active() {
-	# shellcheck disable=SC2046,SC2086
+	# shellcheck disable=SC2086
 	in_node "$1" docker stop -t 10 $(containers $ACTIVE) >>"$(node_log "$1")" 2>&1
 }
 
@@ -79,7 +79,7 @@ banner() {
 float_where() {
 	local n
 	for n in $(all_nodes); do
-		! ip -n "$(node_netns "$n")" -o addr show dev eth0 2>/dev/null | grep -q "inet $RIG_FLOAT/" || echo "n$n"
+		! ip -n "$(node_netns "$n")" -o addr show dev eth0 2>/dev/null | grep "inet $RIG_FLOAT/" >/dev/null || echo "n$n"
 	done
 }
 

@@ -76,13 +76,11 @@ up_warm() {
 up_watchers() {
 	local n=$1 unit
 	# From now on they also start at boot.
-	# shellcheck disable=SC2046
 	stage_units "$n" $(node_units)
 	for unit in $(node_units); do
 		in_node "$n" ln -sf "/lib/systemd/system/$unit" /etc/systemd/system/multi-user.target.wants/
 	done
 	in_node "$n" systemctl daemon-reload
-	# shellcheck disable=SC2046
 	in_node "$n" systemctl start $(node_units)
 }
 

@@ -114,8 +114,7 @@ int client_ask_until(const char *path, const char *request, const char *not_yet,
                 buf_reset(answer);
                 int r = ask_once(path, request, deadline, answer);
                 bool absent = r == -ENOENT || r == -ECONNREFUSED || r == -EPROTO;
-                bool early = r == 0 && not_yet &&
-                             strncmp(buf_str(answer), not_yet, strlen(not_yet)) == 0;
+                bool early = r == 0 && not_yet && strstr(buf_str(answer), not_yet);
                 msec_t now = clock_ms();
                 if ((!absent || now >= patience) && (!early || now + 2 * PAUSE_MS >= deadline))
                         return r;

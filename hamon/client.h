@@ -9,6 +9,6 @@
  * -ENOENT/-ECONNREFUSED: no daemon; -ETIMEDOUT: it does not answer; -EPROTO: it hung up. */
 int client_ask(const char *socket_path, const char *request, msec_t timeout, struct buf *answer);
 
-/* The same, and again as long as the answer begins with `not_yet`, up to the timeout. */
+/* The same, and again as long as the answer contains `not_yet`, up to the timeout. */
 int client_ask_until(const char *socket_path, const char *request, const char *not_yet,
                      msec_t timeout, struct buf *answer);

@@ -60,7 +60,7 @@ int cmd_check(const struct cli *c)
                 return r;
 
         /* A daemon that was started a moment ago gets the time to look around. */
-        r = client_ask_until(config.control.socket, "check", "unknown role=standby reason=starting",
+        r = client_ask_until(config.control.socket, "check", " reason=starting ",
                              config.check.timeout * 9 / 10, &answer);
         if (r < 0)
                 return cannot_tell(r);

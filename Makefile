@@ -1,0 +1,68 @@
+# The front door. `make help` lists what there is; CMake does the building.
+SHELL := /bin/sh
+JOBS ?= $(shell nproc)
+DESTDIR ?=
+.DEFAULT_GOAL := build
+
+.PHONY: help deps build debug install demo test unit lint fmt bench fuzz coverage soak clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+deps: ## install the Debian packages this project needs (packages.apt)
+	@tools/deps build lint test rig
+
+build: ## the programs, optimised: build/release/bin/hamon, hamond
+	@tools/deps build
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release -j $(JOBS)
+
+debug: ## with sanitizers and tests: build/debug
+	@tools/deps build test
+	@cmake --preset debug >/dev/null
+	@cmake --build --preset debug -j $(JOBS)
+
+install: build ## into DESTDIR (default /usr)
+	@DESTDIR=$(DESTDIR) cmake --install build/release --prefix /usr
+
+demo: ## three nodes on this machine: faults, and how fast hamon sees them (KEEP=1 leaves it up)
+	@tools/deps build rig
+	@$(MAKE) --no-print-directory build
+	@tests/cluster/demo
+
+test: deps build debug ## everything: lint, units, fuzz corpora, the three-node cluster
+	@tests/run-all
+
+unit: debug ## the quick ones only
+	@ctest --test-dir build/debug -L unit --output-on-failure -j $(JOBS)
+
+lint: ## formatter, clang-tidy, cppcheck, shellcheck, layers
+	@tools/deps build lint test
+	@cmake --preset clang >/dev/null
+	@tests/lint/all
+
+fmt: ## format C and shell sources
+	@tools/deps lint
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+	@tests/lint/shell --list | xargs shfmt -w
+
+bench: build ## hamon beside the shell way, printed side by side
+	@tools/deps test rig
+	@tests/bench/run
+
+fuzz: ## each fuzz target for FUZZ_SECONDS (default 300)
+	@tools/deps build test
+	@cmake --preset fuzz >/dev/null
+	@cmake --build --preset fuzz -j $(JOBS)
+	@tests/fuzz/run $(or $(FUZZ_SECONDS),300)
+
+coverage: ## line and branch coverage of the unit tests
+	@tools/deps build test
+	@tests/coverage
+
+soak: build ## SOAK_SECONDS (default 600) of quiet, then load: no false alarm
+	@tools/deps rig
+	@tests/cluster/soak $(or $(SOAK_SECONDS),600)
+
+clean: ## remove build/
+	@rm -rf build

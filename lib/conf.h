@@ -3,15 +3,19 @@
  *
  * Order of precedence, last wins: default < mailcow.conf < the INI file < environment
  * <PREFIX>_<SECTION>_<KEY>. Every mistake (unknown section or key, bad value, key given twice, a
- * line too long, unreadable file) becomes one line `file:line: what, and what is allowed`. */
+ * line too long, unreadable file) becomes one line `file:line: what, and what is allowed`.
+ *
+ * The file: `[section]`, `key = value`, comments with # or ; at the start of a line and with " ;"
+ * behind a value. Only the value of a list may go on in indented lines. Valid UTF-8 without control
+ * characters. An empty value in mailcow.conf counts as absent; y and n are its on and off. */
 #pragma once
 
 #include "buf.h"
 #include "util.h"
 
 enum option_type {
-        OPT_STRING,   /* char *        */
-        OPT_PATH,     /* char *        absolute path */
+        OPT_STRING,   /* char *        never NULL */
+        OPT_PATH,     /* char *        absolute path; may be empty if the default is */
         OPT_UINT,     /* uint64_t      min..max */
         OPT_DURATION, /* msec_t        min..max in ms */
         OPT_BOOL,     /* bool          on|off */
@@ -28,11 +32,13 @@ struct option {
         const char *section, *key;
         enum option_type type;
         size_t offset;
-        int64_t min, max;           /* UINT, DURATION; STRING/LIST: max = longest value, 0 = 4096 */
+        int64_t min, max; /* UINT, DURATION: the range, max 0 = no limit; STRING/PATH/LIST:
+                             length in bytes as written, max 0 = 4096 */
         const char *const *choices; /* CHOICE: NULL-terminated */
         const char *def;            /* default as it would be written; "" = empty */
         const char *mailcow;        /* name in mailcow.conf, or NULL */
         const char *help;           /* one or more short sentences */
+        bool secret;                /* the value is shown neither by errors nor by conf_print */
 };
 
 struct conf_spec {
@@ -69,6 +75,9 @@ int conf_format(const struct option *o, const void *values, struct buf *out);
  * values == NULL the commented defaults file with help texts. */
 int conf_print(const struct conf_spec *spec, const void *values, const struct conf_source *sources,
                struct buf *out);
+
+/* What a row allows: "a duration (ms, s, m, h) from 1s to 5m". */
+int conf_describe(const struct option *o, struct buf *out);
 
 const char *option_type_name(enum option_type t); /* "duration (ms, s, m, h)" … */
 

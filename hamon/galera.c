@@ -101,9 +101,11 @@ static bool call_succeeded(const struct galera *g)
 
 /* ---- the connection ---- */
 
+/* Only while a call is suspended or the connection is whole: after a failed connect the library
+ * would look into memory it has freed. */
 static int sock(const struct galera *g)
 {
-        return g->my ? (int)mysql_get_socket(g->my) : -1;
+        return (int)mysql_get_socket(g->my);
 }
 
 static void shut(const struct galera *g)
@@ -127,6 +129,7 @@ static bool unwind(struct galera *g)
 {
         int wait = 1;
 
+        event_del(g->io);
         shut(g);
         for (int i = 0; wait && i < 100; i++)
                 wait = call_cont(g, MYSQL_WAIT_TIMEOUT);
@@ -250,8 +253,6 @@ static void overdue(struct galera *g, const char *text)
         galera_facts_error(DB_TIMEOUT, 0, text, &f);
         if (unwind(g))
                 disconnect(g);
-        else
-                event_del(g->io);
         g->my = NULL;
         report(g, &f);
 }
@@ -265,7 +266,6 @@ static void failed(struct galera *g)
         galera_facts_error(galera_reach(error), error, mysql_error(g->my), &f);
         if (error == ER_UNKNOWN_SYSTEM_VARIABLE_)
                 f.reach = DB_OK; /* a server built without Galera: healthy, and not a member */
-        shut(g);
         disconnect(g);
         if (g->kept)
                 connect_afresh(g); /* it may just have been restarted */

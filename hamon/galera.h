@@ -8,7 +8,7 @@
 struct galera;
 
 struct galera_config {
-        const char *socket; /* unix socket; NULL or "" = TCP */
+        const char *socket; /* unix socket, at most 107 bytes; NULL or "" = TCP */
         const char *host;   /* numeric address: no resolver is ever waited for */
         unsigned port;
         const char *user;
@@ -17,9 +17,12 @@ struct galera_config {
         msec_t timeout;       /* for connect + greeting, and for each query */
 };
 
-/* Called from the loop once per finished poll, good or bad. */
+/* Called from the loop once per finished poll, good or bad, and may call galera_poll() or
+ * galera_free(). When the idle connection ends, one poll starts by itself: news of a server that
+ * died does not wait for the next interval. */
 typedef void (*galera_fn)(void *arg, const struct galera_facts *f);
 
+/* -EINVAL: no user, no deadline, a path too long, a host that is a name. Copies what it needs. */
 int galera_new(struct loop *l, const struct galera_config *c, galera_fn fn, void *arg,
                struct galera **ret);
 void galera_free(struct galera *g);

@@ -23,10 +23,10 @@ enum kind {
 };
 
 struct field {
-        enum source source;
         const char *name;
-        enum kind kind;
         size_t offset, size;
+        enum source source;
+        enum kind kind;
 };
 
 #define FACT(src, name_, kind_, member)                            \

@@ -22,20 +22,23 @@ struct keepalived_config {
 
 typedef void (*keepalived_fn)(void *arg, enum vrrp_state s);
 
-/* Makes the fifo (0600) if it is not there; refuses (-ENXIO) a path that is something else. Reads
- * the remembered state; `fn` runs from the loop for each later line. */
+/* Makes the fifo (0600) if it is not there; refuses (-ENXIO) a path that is something else or
+ * belongs to somebody else. Reads the remembered state. `fn` runs from the loop when what
+ * keepalived said last differs from the state known before; states in between are not told. */
 int keepalived_new(struct loop *l, const struct keepalived_config *c, keepalived_fn fn, void *arg,
                    struct keepalived **ret);
 void keepalived_free(struct keepalived *k); /* leaves files as they are */
 
 enum vrrp_state keepalived_state(const struct keepalived *k);
-/* What `hamon notify` and the fifo both end in; remembers it. */
+/* What `hamon notify` and the fifo both end in; remembers it on tmpfs. Does not call `fn`. */
 void keepalived_set_state(struct keepalived *k, enum vrrp_state s);
 
 /* Write the value if the file does not already hold it (a deleted, emptied or foreign file is put
- * right too: keepalived reads those as 0 = fit). 1 = written, 0 = was right, negative errno. */
+ * right too: keepalived reads those as 0 = fit). 1 = written, 0 = was right, negative errno.
+ * Looks after the fifo as well: one that was deleted or replaced is made anew. */
 int keepalived_track(struct keepalived *k, int value);
 
 /* One fifo line (`INSTANCE "MAIL" MASTER 100`) or the words after `hamon notify`
- * (`MASTER` or `INSTANCE MAIL MASTER 100`). -EINVAL if there is no state in it. */
+ * (`MASTER` or `INSTANCE MAIL MASTER 100`), upper or lower case. -EINVAL if there is no state in
+ * it, as in `INSTANCE "MAIL" MASTER_RX_LOWER_PRI 100`. */
 int keepalived_parse(const char *line, enum vrrp_state *ret);

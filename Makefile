@@ -15,12 +15,12 @@ deps: ## install the Debian packages this project needs (packages.apt)
 build: ## the programs, optimised: build/release/bin/hamon, hamond
 	@tools/deps build
 	@cmake --preset release >/dev/null
-	@cmake --build --preset release -j $(JOBS)
+	@cmake --build --preset release --  --no-print-directory -j $(JOBS)
 
 debug: ## with sanitizers and tests: build/debug
 	@tools/deps build test
 	@cmake --preset debug >/dev/null
-	@cmake --build --preset debug -j $(JOBS)
+	@cmake --build --preset debug -- --no-print-directory -j $(JOBS)
 
 install: build ## into DESTDIR (default /usr)
 	@DESTDIR=$(DESTDIR) cmake --install build/release --prefix /usr

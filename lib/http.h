@@ -1,17 +1,19 @@
 /* HTTP client on libcurl's multi interface, driven by our loop: unix socket or TCP, keep-alive,
  * streaming, a cap on every size and a deadline on every wait. Callbacks run from the loop, never
- * from inside http_start(). */
+ * from inside http_start(); inside any of them every function here may be called. */
 #pragma once
 
 #include "buf.h"
 #include "loop.h"
 
 struct http;      /* one per program: connection pool */
-struct http_call; /* one request under way */
+struct http_call; /* one request under way; gone when its on_done has returned */
 
 struct http_result {
         int error;           /* 0, or -ETIMEDOUT, -ECONNREFUSED, -ENOENT (no such socket), -EFBIG,
-                                -EPROTO (not HTTP), -ECONNRESET, -ECANCELED (on_data said stop), -EIO */
+                                -EPROTO (not HTTP), -ECONNRESET (cut off), -ECANCELED (on_data said
+                                stop), -EHOSTUNREACH (no address), another errno of connect(2)
+                                (-EACCES, …), -EIO (TLS and all else) */
         const char *message; /* a sentence for people; never NULL */
         int status;          /* HTTP status, 0 if none came */
         const char *body;    /* never NULL; NUL-terminated; empty when on_data took it */
@@ -32,14 +34,16 @@ struct http_request {
         /* Streaming: called with each piece of a 2xx body; non-zero ends the call (-ECANCELED).
          * NULL = collect. Bodies of other statuses are always collected (cap 64 KiB). */
         int (*on_data)(void *arg, const char *data, size_t len);
-        void (*on_head)(void *arg,
-                        int status); /* final response's header is complete; may be NULL */
-        void (*on_done)(void *arg, const struct http_result *r); /* once, unless cancelled */
+        /* The final response's header is complete; may be NULL. */
+        void (*on_head)(void *arg, int status);
+        /* Once, unless cancelled; may be NULL. */
+        void (*on_done)(void *arg, const struct http_result *r);
 };
 
 int http_new(struct loop *l, struct http **ret);
-void http_free(struct http *h); /* cancels what is under way */
+void http_free(struct http *h); /* cancels what is under way; NULL is fine */
 
-/* Copies what it needs of the request. On failure no callback will run. */
+/* Copies what it needs of the request. On failure (-EINVAL: not http(s), or a line break where none
+ * belongs; -ENOMEM) no callback will run. `ret` may be NULL. Redirects are not followed. */
 int http_start(struct http *h, const struct http_request *r, struct http_call **ret);
 void http_cancel(struct http_call *c); /* no callback runs any more; NULL is fine */

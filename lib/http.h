@@ -13,9 +13,9 @@ struct http_result {
         int error;           /* 0, or -ETIMEDOUT, -ECONNREFUSED, -ENOENT (no such socket), -EFBIG,
                                 -EPROTO (not HTTP), -ECONNRESET (cut off), -ECANCELED (on_data said
                                 stop), -EHOSTUNREACH (no address), another errno of connect(2)
-                                (-EACCES, …), -EIO (TLS and all else) */
+                                (-EACCES; -EAGAIN: its queue is full), -EIO (TLS and all else) */
         const char *message; /* a sentence for people; never NULL */
-        int status;          /* HTTP status, 0 if none came */
+        int status;          /* HTTP status, 0 if no whole header came */
         const char *body;    /* never NULL; NUL-terminated; empty when on_data took it */
         size_t len;
 };

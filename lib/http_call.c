@@ -121,9 +121,12 @@ static void judge(struct http_call *c, CURLcode code, struct http_result *r)
                 r->error = CODES[i].error;
                 r->message = CODES[i].message ? CODES[i].message : text;
         }
+        if (code == CURLE_COULDNT_CONNECT && os_error == 0 && c->local)
+                os_error = EAGAIN; /* what a unix socket with a full queue says; libcurl drops it */
         if (code == CURLE_COULDNT_CONNECT && os_error > 0) {
                 r->error = -(int)os_error;
-                r->message = strerror((int)os_error);
+                r->message = os_error == EAGAIN ? "the server is too busy to accept connections"
+                                                : strerror((int)os_error);
         }
         if (code == CURLE_RECV_ERROR && os_error == 0) { /* nothing broke: a malformed answer */
                 r->error = -EPROTO;
@@ -133,12 +136,11 @@ static void judge(struct http_call *c, CURLcode code, struct http_result *r)
 
 void http_call_result(struct http_call *c, CURLcode code, struct http_result *ret)
 {
-        long status = 0;
-
-        curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+        if (code == CURLE_OK && !c->head_seen)
+                code = CURLE_PARTIAL_FILE; /* libcurl is content with half a header */
         *ret = (struct http_result){
                 .message = "answered",
-                .status = (int)status,
+                .status = c->status,
                 .body = buf_str(&c->body),
                 .len = c->body.len,
         };
@@ -278,6 +280,7 @@ int http_call_new(struct http *h, const struct http_request *r, struct http_call
         if (!c)
                 return -ENOMEM;
         c->http = h;
+        c->local = r->unix_socket != NULL;
         c->arg = r->arg;
         c->on_data = r->on_data;
         c->on_head = r->on_head;

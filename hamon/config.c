@@ -5,6 +5,7 @@
 
 #include "hamon/services.h"
 #include "lib/log.h"
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -186,15 +187,6 @@ static const struct option OPTIONS[] = {
           .max = HOUR,
           .def = "5s",
           .help = "A result older than this counts for nothing: the check is unknown." },
-        { .section = "check",
-          .key = "hold",
-          .type = OPT_DURATION,
-          .offset = AT(check.hold),
-          .min = 0,
-          .max = HOUR,
-          .def = "1m",
-          .help = "How long a node that failed as master stays unfit, unless its active services "
-                  "run again." },
 
         { .section = "keepalived",
           .key = "track_file",
@@ -295,6 +287,27 @@ static int check_times(const struct config *c, const char *file, struct buf *err
         return -EINVAL;
 }
 
+/* The database is asked without a resolver: a name would need one. */
+static int check_galera(const struct config *c, const char *file, struct buf *errors)
+{
+        unsigned char address[sizeof(struct in6_addr)];
+        int r = 0;
+
+        if (!*c->galera.user) {
+                buf_addf(errors, "%s: [galera] user must not be empty\n", file);
+                r = -EINVAL;
+        }
+        if (!*c->galera.socket && inet_pton(AF_INET, c->galera.host, address) != 1 &&
+            inet_pton(AF_INET6, c->galera.host, address) != 1) {
+                buf_addf(errors,
+                         "%s: [galera] host: \"%s\" is not a numeric address (IPv4 or IPv6), and "
+                         "socket is empty\n",
+                         file, c->galera.host);
+                r = -EINVAL;
+        }
+        return r;
+}
+
 static int load(const char *file, const char *mailcow_file, struct config *c, struct buf *errors,
                 struct conf_source *ret_sources)
 {
@@ -306,11 +319,15 @@ static int load(const char *file, const char *mailcow_file, struct config *c, st
 
 static int finish(const char *file, struct config *c, struct buf *errors)
 {
-        int r = check_lists(c, file, errors);
-        int r2 = check_times(c, file, errors);
+        static int (*const CHECKS[])(const struct config *, const char *, struct buf *) = {
+                check_lists, check_times, check_galera
+        };
+        int r = 0;
 
-        if (r == 0)
-                r = r2;
+        for (size_t i = 0; i < ARRAY_SIZE(CHECKS); i++) {
+                int bad = CHECKS[i](c, file, errors);
+                r = r < 0 ? r : bad;
+        }
         if (r == 0)
                 r = default_node_name(c);
         if (r < 0)

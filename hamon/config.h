@@ -22,7 +22,7 @@ struct config {
                 char *user, *password_file, *database;
         } galera;
         struct {
-                msec_t interval, timeout, resync, grace, stale, hold;
+                msec_t interval, timeout, resync, grace, stale;
                 uint64_t rise, fall;
         } check;
         struct {

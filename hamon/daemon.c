@@ -39,6 +39,17 @@ struct daemon {
 
 /* ---- carrying out ---- */
 
+static void track_write(struct daemon *d, int value)
+{
+        int r = keepalived_track(d->keepalived, value);
+
+        if (r < 0)
+                log_event(LOG_ERROR, "track_file", LS("file", d->config.keepalived.track_file),
+                          LS("error", strerror(-r)));
+        else if (r > 0)
+                log_event(LOG_INFO, "track_file", LI("value", value));
+}
+
 /* What keepalived is told. A fit node is a candidate, an unfit one is not. While a verdict is not
  * known: a standby is no candidate, a master keeps what it had; and a daemon that just started
  * leaves the file alone, so that a restart of it moves nothing. */
@@ -49,12 +60,7 @@ static void track(struct daemon *d, msec_t now)
         if (d->node.verdict.fitness == UNSURE &&
             (d->node.role == ROLE_MASTER || now - d->started < d->config.check.stale))
                 return;
-        int r = keepalived_track(d->keepalived, value);
-        if (r < 0)
-                log_event(LOG_ERROR, "track_file", LS("file", d->config.keepalived.track_file),
-                          LS("error", strerror(-r)));
-        else if (r > 0)
-                log_event(LOG_INFO, "track_file", LI("value", value));
+        track_write(d, value);
 }
 
 static void on_change(void *arg, const struct node_change *c)
@@ -92,11 +98,38 @@ static void copy_containers(struct daemon *d)
         node_containers_end(&d->node);
 }
 
+static void on_docker(void *arg);
+
+static int start_docker(struct daemon *d)
+{
+        struct docker_config c = { .socket = d->config.docker.socket,
+                                   .project = d->config.docker.project,
+                                   .timeout = d->config.check.timeout };
+
+        docker_free(d->docker);
+        d->docker = NULL;
+        return docker_new(&d->loop, &c, on_docker, d, &d->docker);
+}
+
+/* This process did not run for a while: what it believes may be long untrue, and what waits in its
+ * sockets too. */
+static void after_gap(struct daemon *d, msec_t gap, msec_t now)
+{
+        log_event(LOG_WARN, "clock_gap", LI("ms", gap));
+        d->last_tick = now;
+        node_gap(&d->node, now);
+        track_write(d, TRACK_UNFIT); /* somebody else may lead by now */
+        if (start_docker(d) < 0)
+                log_event(LOG_ERROR, "docker", LS("error", "out of memory"));
+}
+
 static void judge(struct daemon *d, enum fold fold)
 {
-        msec_t now = loop_now(&d->loop);
+        msec_t now = loop_now(&d->loop), gap = now - d->last_tick;
 
-        if (d->docker_dirty) {
+        if (gap > d->config.check.interval + d->config.check.stale)
+                after_gap(d, gap, now);
+        if (d->docker_dirty && d->docker) {
                 d->docker_dirty = false;
                 node_engine(&d->node, docker_engine(d->docker), docker_engine_text(d->docker),
                             docker_synced(d->docker));
@@ -132,12 +165,17 @@ static void on_galera(void *arg, const struct galera_facts *f)
         timer_set(&d->judge, 0);
 }
 
+static enum role role_of(enum vrrp_state s)
+{
+        return s == VRRP_MASTER ? ROLE_MASTER : ROLE_STANDBY;
+}
+
 static void on_vrrp(void *arg, enum vrrp_state s)
 {
         struct daemon *d = arg;
         enum role before = d->node.role;
 
-        node_set_role(&d->node, s == VRRP_MASTER ? ROLE_MASTER : ROLE_STANDBY, loop_now(&d->loop));
+        node_set_role(&d->node, role_of(s), s == VRRP_FAULT);
         log_event(LOG_INFO, "vrrp", LS("state", VRRP_STATES[s]), LS("role", ROLES[d->node.role]));
         if (d->node.role != before)
                 timer_set(&d->judge, 0);
@@ -148,41 +186,16 @@ static void on_judge(void *arg)
         judge(arg, FOLD_CHANGES);
 }
 
-static int start_docker(struct daemon *d)
-{
-        struct docker_config c = { .socket = d->config.docker.socket,
-                                   .project = d->config.docker.project,
-                                   .timeout = d->config.check.timeout };
-
-        docker_free(d->docker);
-        d->docker = NULL;
-        return docker_new(&d->loop, &c, on_docker, d, &d->docker);
-}
-
-/* This process did not run for a while: what it believes may be long untrue, and what waits in its
- * sockets too. */
-static void after_gap(struct daemon *d, msec_t gap, msec_t now)
-{
-        log_event(LOG_WARN, "clock_gap", LI("ms", gap));
-        node_gap(&d->node, now);
-        if (start_docker(d) < 0)
-                log_event(LOG_ERROR, "docker", LS("error", "out of memory"));
-}
-
 static void on_tick(void *arg)
 {
         struct daemon *d = arg;
-        msec_t now = loop_now(&d->loop), gap = now - d->last_tick;
 
         timer_set(&d->tick, d->config.check.interval);
-        d->last_tick = now;
-        if (gap > d->config.check.interval + d->config.check.stale)
-                after_gap(d, gap, now);
-
+        judge(d, FOLD_TICK); /* before last_tick moves: a gap shows here at the latest */
+        d->last_tick = loop_now(&d->loop);
         if (d->docker)
                 docker_poll(d->docker);
         galera_poll(d->galera);
-        judge(d, FOLD_TICK);
 }
 
 static void on_resync(void *arg)
@@ -281,11 +294,6 @@ static int start_keepalived(struct daemon *d)
         keepalived_free(d->keepalived);
         d->keepalived = k;
         return 0;
-}
-
-static enum role role_of(enum vrrp_state s)
-{
-        return s == VRRP_MASTER ? ROLE_MASTER : ROLE_STANDBY;
 }
 
 static void log_config_errors(const struct buf *errors)
@@ -403,9 +411,13 @@ static int start(struct daemon *d)
             (r = start_timers(d)) < 0 || (r = start_control(d)) < 0 ||
             (r = start_keepalived(d)) < 0)
                 return r;
-        r = node_init(&d->node, &d->config, role_of(keepalived_state(d->keepalived)), d->started);
-        if (r < 0)
+        enum vrrp_state last = keepalived_state(d->keepalived);
+        if ((r = node_init(&d->node, &d->config, role_of(last), d->started)) < 0)
                 return r;
+        node_set_role(&d->node, role_of(last), last == VRRP_FAULT);
+        if (!keepalived_track_valid(d->keepalived))
+                track_write(d, TRACK_UNFIT); /* a boot: without the file keepalived would take us
+                                                for fit */
         d->exit_code = EX_CONFIG;
         if ((r = start_galera(d)) < 0)
                 return r;

@@ -378,16 +378,27 @@ static bool file_is(const char *path, const char *want, size_t len)
         return pread(fd, have, sizeof have, 0) == (ssize_t)len && memcmp(have, want, len) == 0;
 }
 
+static bool track_is(const struct keepalived *k, int value)
+{
+        char want[16];
+        int len = snprintf(want, sizeof want, "%d\n", value);
+
+        return file_is(k->track_file, want, (size_t)len);
+}
+
+bool keepalived_track_valid(const struct keepalived *k)
+{
+        return !*k->track_file || track_is(k, TRACK_FIT) || track_is(k, TRACK_UNFIT);
+}
+
 int keepalived_track(struct keepalived *k, int value)
 {
         char want[16];
 
         keep_listening(k);
-        if (!*k->track_file)
+        if (!*k->track_file || track_is(k, value))
                 return 0;
-        int len = snprintf(want, sizeof want, "%d\n", value);
-        if (file_is(k->track_file, want, (size_t)len))
-                return 0;
+        snprintf(want, sizeof want, "%d\n", value);
         int r = put_file(k->track_file, want);
         return r < 0 ? r : 1;
 }

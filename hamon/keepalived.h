@@ -38,6 +38,10 @@ void keepalived_set_state(struct keepalived *k, enum vrrp_state s);
  * Looks after the fifo as well: one that was deleted or replaced is made anew. */
 int keepalived_track(struct keepalived *k, int value);
 
+/* Does the file hold a value of ours? False after a boot. True if there is no track file to keep.
+ */
+bool keepalived_track_valid(const struct keepalived *k);
+
 /* One fifo line (`INSTANCE "MAIL" MASTER 100`) or the words after `hamon notify`
  * (`MASTER` or `INSTANCE MAIL MASTER 100`), upper or lower case. -EINVAL if there is no state in
  * it, as in `INSTANCE "MAIL" MASTER_RX_LOWER_PRI 100`. */

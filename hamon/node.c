@@ -149,7 +149,9 @@ int node_reconfigure(struct node *n, const struct config *c)
         for (size_t i = 0; i < n->n_services; i++)
                 classify(&n->services[i], c);
         forget_absent(n);
-        return add_expected(n);
+        int r = add_expected(n);
+        n->verdict.culprit = node_n_checks(n); /* places have moved; the next judgement knows */
+        return r;
 }
 
 /* ---- facts in ---- */
@@ -202,23 +204,10 @@ void node_galera(struct node *n, const struct galera_facts *f, msec_t now)
         verdict_step(&n->galera, &n->rule, finding, now);
 }
 
-/* An active service is judged by another measure after a change of role: its past does not count.
- */
-static void restart_active(struct node *n)
+void node_set_role(struct node *n, enum role role, bool fault)
 {
-        for (size_t i = 0; i < n->n_services; i++)
-                if (n->services[i].set == SET_ACTIVE)
-                        n->services[i].state = (struct check_state){ .verdict = V_UNKNOWN };
-}
-
-void node_set_role(struct node *n, enum role role, msec_t now)
-{
-        if (role == n->role)
-                return;
-        n->held = role == ROLE_STANDBY && n->verdict.fitness != FIT && n->config->check.hold > 0;
-        n->held_until = now + n->config->check.hold;
         n->role = role;
-        restart_active(n);
+        n->fault = fault;
 }
 
 void node_gap(struct node *n, msec_t now)
@@ -269,7 +258,36 @@ static struct finding service_finding(const struct node *n, const struct service
 {
         if (!n->synced)
                 return (struct finding){ RES_SKIP, REASON_STARTING };
-        return judge_container(&s->facts, s->set, n->role);
+
+        struct finding f = judge_container(&s->facts, s->set, n->led ? ROLE_MASTER : ROLE_STANDBY);
+        if (f.result == RES_PASS && n->role == ROLE_MASTER && !n->led && s->set == SET_ACTIVE)
+                f.reason = REASON_STACK_DOWN;
+        return f;
+}
+
+static bool any_active_runs(const struct node *n)
+{
+        for (size_t i = 0; i < n->n_services; i++) {
+                const struct service *s = &n->services[i];
+                if (s->set == SET_ACTIVE && !s->optional && s->facts.state == CTR_RUNNING)
+                        return true;
+        }
+        return false;
+}
+
+/* By whose measure are the active services judged? keepalived only proposes: a node told MASTER is
+ * a candidate, by a standby's measure, until its active services are started. From then on it is
+ * judged as a master, also after it lost the role because one of them failed, or keepalived would
+ * hand it the lead back at once. Stopping them all as a standby makes it a candidate again. */
+static void settle_measure(struct node *n)
+{
+        if (!n->synced)
+                return;
+        bool runs = any_active_runs(n);
+        if (runs && (n->role == ROLE_MASTER || n->fault))
+                n->led = true; /* fault: a daemon restarted on a failed master */
+        else if (!runs && n->role != ROLE_MASTER)
+                n->led = false;
 }
 
 static void step_services(const struct stepping *st)
@@ -287,36 +305,13 @@ static void step_services(const struct stepping *st)
         }
 }
 
-/* Do all required active services run here, whatever the role? */
-static bool stack_runs(const struct node *n)
-{
-        for (size_t i = 0; i < n->n_services; i++) {
-                const struct service *s = &n->services[i];
-                if (s->set == SET_ACTIVE && !s->optional &&
-                    judge_container(&s->facts, s->set, ROLE_MASTER).result != RES_PASS)
-                        return false;
-        }
-        return n->synced;
-}
-
 static struct node_verdict judge(struct node *n, msec_t now)
 {
-        n->checks[0] = (struct node_check){ &n->docker, true };
-        n->checks[1] = (struct node_check){ &n->galera, true };
-        for (size_t i = 0; i < n->n_services; i++)
-                n->checks[FIRST_SERVICE + i] =
-                        (struct node_check){ &n->services[i].state, !n->services[i].optional };
+        for (size_t i = 0; i < node_n_checks(n); i++)
+                n->checks[i] =
+                        (struct node_check){ node_check_state(n, i), node_check_required(n, i) };
 
-        struct node_verdict v = node_judge(n->checks, node_n_checks(n), now);
-
-        if (n->held && (now >= n->held_until || stack_runs(n)))
-                n->held = false;
-        if (n->held && v.fitness == FIT) {
-                v.fitness = UNFIT;
-                v.reason = REASON_DEMOTED;
-                v.culprit = node_n_checks(n);
-        }
-        return v;
+        return node_judge(n->checks, node_n_checks(n), now);
 }
 
 bool node_eval(struct node *n, enum fold fold, msec_t now, node_change_fn fn, void *arg)
@@ -330,6 +325,7 @@ bool node_eval(struct node *n, enum fold fold, msec_t now, node_change_fn fn, vo
                 fn(arg, &(struct node_change){ "galera", n->galera_told, n->galera.verdict,
                                                n->galera.reason });
         n->galera_told = n->galera.verdict;
+        settle_measure(n);
         step_services(&st);
 
         n->verdict = judge(n, now);
@@ -344,10 +340,7 @@ msec_t node_next(const struct node *n, msec_t now)
         msec_t next = -1;
 
         for (size_t i = 0; i < node_n_checks(n); i++) {
-                const struct check_state *c = i == 0   ? &n->docker
-                                              : i == 1 ? &n->galera
-                                                       : &n->services[i - FIRST_SERVICE].state;
-                msec_t left = verdict_next(c, &n->rule, now);
+                msec_t left = verdict_next(node_check_state(n, i), &n->rule, now);
                 if (left >= 0 && (next < 0 || left < next))
                         next = left;
         }
@@ -357,4 +350,16 @@ msec_t node_next(const struct node *n, msec_t now)
 size_t node_n_checks(const struct node *n)
 {
         return FIRST_SERVICE + n->n_services;
+}
+
+const struct check_state *node_check_state(const struct node *n, size_t i)
+{
+        if (i < FIRST_SERVICE)
+                return i == 0 ? &n->docker : &n->galera;
+        return &n->services[i - FIRST_SERVICE].state;
+}
+
+bool node_check_required(const struct node *n, size_t i)
+{
+        return i < FIRST_SERVICE || !n->services[i - FIRST_SERVICE].optional;
 }

@@ -36,11 +36,11 @@ struct node {
 
         struct service *services; /* sorted by name */
         size_t n_services, room;
-        struct node_check *checks; /* docker, galera, then the services in their order */
+        struct node_check *checks; /* docker, galera, then the services; scratch of node_eval */
 
         struct node_verdict verdict;
-        bool held; /* failed as master a short while ago */
-        msec_t held_until;
+        bool fault; /* keepalived's state is FAULT: we said so while it was MASTER, maybe */
+        bool led;   /* the active services were started here: they are judged as a master's */
         msec_t verdict_since, judged_at;
 };
 
@@ -59,7 +59,7 @@ int node_container(struct node *n, const char *service, const struct container_f
                    unsigned restarts, int64_t since);
 void node_containers_end(struct node *n);
 void node_galera(struct node *n, const struct galera_facts *f, msec_t now);
-void node_set_role(struct node *n, enum role role, msec_t now);
+void node_set_role(struct node *n, enum role role, bool fault); /* what keepalived last said */
 /* The process slept (frozen node, stopped daemon): forget what was known. */
 void node_gap(struct node *n, msec_t now);
 
@@ -85,6 +85,8 @@ msec_t node_next(const struct node *n, msec_t now);
 
 /* ---- words ---- */
 size_t node_n_checks(const struct node *n);
+const struct check_state *node_check_state(const struct node *n, size_t i);
+bool node_check_required(const struct node *n, size_t i); /* false: never makes the node unfit */
 const char *node_check_name(const struct node *n, size_t i);
 /* One sentence on check i: what is wrong, with names and numbers. Returns dst. */
 char *node_check_message(const struct node *n, size_t i, char *dst, size_t size);

@@ -52,7 +52,10 @@ const struct reason_row REASONS[REASON_COUNT_] = {
         [REASON_GALERA_READ_ONLY] = { "galera_read_only", "the database is read-only",
                                       REASON_CERTAIN },
         [REASON_GALERA_DONOR] = { "galera_donor", "the database is feeding a joining member", 0 },
-        [REASON_DEMOTED] = { "demoted", "this node failed as master a short while ago", 0 },
+        [REASON_STACK_DOWN] = { "stack_down",
+                                "keepalived proposes this node, and nobody has started its active "
+                                "services yet",
+                                0 },
 };
 
 const char *reason_name(enum reason r)

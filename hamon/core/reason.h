@@ -34,7 +34,7 @@ enum reason {
         REASON_GALERA_REJECTING,
         REASON_GALERA_READ_ONLY,
         REASON_GALERA_DONOR,
-        REASON_DEMOTED,
+        REASON_STACK_DOWN,
         REASON_COUNT_
 };
 

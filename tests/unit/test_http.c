@@ -197,7 +197,6 @@ static void begin_stream(struct call *c, const char *path)
 /* A whole request and its answer after this one: nothing of an earlier call comes any more. */
 static void barrier(struct fixture *f)
 {
-        CLEANUP(buf_done) struct buf unused = BUF(16);
         struct call c = CALL(f);
 
         begin(&c, "/ok");

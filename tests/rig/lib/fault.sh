@@ -76,6 +76,7 @@ fault_normalise() {
 	local word
 	ARGS=()
 	for word in $1; do
+		[ $# -ge 2 ] || break # heal may leave the last ones out
 		case $word in
 		NODE) ARGS+=("$(node_number "$2")") || exit 1 ;;
 		SERVICE) ARGS+=("${2%-mailcow}-mailcow") ;;
@@ -91,7 +92,7 @@ fault_name() {
 	echo "$*"
 }
 fault_note() { touch "$RIG_RUN/faults/$(fault_name "$@")"; }
-fault_forget() { rm -f "$RIG_RUN/faults/$(fault_name "$@")"; }
+fault_forget() { rm -f "$RIG_RUN/faults/$(fault_name "$@")" "$RIG_RUN/faults/$(fault_name "$@")":*; }
 
 cmd_heal() {
 	[ -e "/run/netns/$SWITCH" ] || die "the rig is not up"

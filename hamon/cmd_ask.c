@@ -29,14 +29,16 @@ static int cannot_tell(int r)
         return print_check(UNSURE, line);
 }
 
-static enum fitness fitness_of(const char *line)
+/* -EPROTO: that is no line of ours, or not the whole of it. */
+static int fitness_of(const char *answer)
 {
         for (unsigned i = 0; i < FITNESS_COUNT_; i++) {
                 size_t len = strlen(FITNESSES[i]);
-                if (strncmp(line, FITNESSES[i], len) == 0 && line[len] == ' ')
-                        return (enum fitness)i;
+                if (strncmp(answer, FITNESSES[i], len) == 0 && answer[len] == ' ' &&
+                    strchr(answer, '\n'))
+                        return (int)i;
         }
-        return UNSURE;
+        return -EPROTO;
 }
 
 static int load(const struct cli *c, struct config *config)
@@ -51,7 +53,7 @@ static int load(const struct cli *c, struct config *config)
 int cmd_check(const struct cli *c)
 {
         CLEANUP(buf_done) struct buf answer = BUF(ANSWER_MAX);
-        CLEANUP(config_free) struct config config;
+        CLEANUP(config_free) struct config config = { .node = { .name = NULL } };
 
         if (c->argc > 0)
                 return usage_error("check", "unexpected argument", c->argv[0]);
@@ -62,10 +64,12 @@ int cmd_check(const struct cli *c)
         /* A daemon that was started a moment ago gets the time to look around. */
         r = client_ask_until(config.control.socket, "check", " reason=starting ",
                              config.check.timeout * 9 / 10, &answer);
+        if (r == 0)
+                r = fitness_of(buf_str(&answer));
         if (r < 0)
                 return cannot_tell(r);
         answer.data[strcspn(answer.data, "\n")] = '\0';
-        return print_check(fitness_of(answer.data), answer.data);
+        return print_check((enum fitness)r, answer.data);
 }
 
 /* What everything but check says when the daemon gives no answer. */
@@ -97,7 +101,7 @@ static int ask_and_print(const char *verb, const struct config *config, const ch
 
 int cmd_status(const struct cli *c)
 {
-        CLEANUP(config_free) struct config config;
+        CLEANUP(config_free) struct config config = { .node = { .name = NULL } };
         bool json = false, watch = false;
 
         for (int i = 0; i < c->argc; i++) {
@@ -140,7 +144,7 @@ static int request_of(const char *name, const struct cli *c, char *dst, size_t s
 
 int cmd_notify(const struct cli *c)
 {
-        CLEANUP(config_free) struct config config;
+        CLEANUP(config_free) struct config config = { .node = { .name = NULL } };
         char request[400];
 
         if (c->argc == 0)

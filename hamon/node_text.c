@@ -12,13 +12,6 @@ const char *node_check_name(const struct node *n, size_t i)
         return n->services[i - FIRST_SERVICE].name;
 }
 
-static const struct check_state *state_of(const struct node *n, size_t i)
-{
-        if (i < FIRST_SERVICE)
-                return i == 0 ? &n->docker : &n->galera;
-        return &n->services[i - FIRST_SERVICE].state;
-}
-
 static void galera_message(const struct node *n, char *dst, size_t size)
 {
         const struct galera_facts *f = &n->galera_facts;
@@ -50,7 +43,7 @@ static void service_message(const struct service *s, char *dst, size_t size)
 
 char *node_check_message(const struct node *n, size_t i, char *dst, size_t size)
 {
-        const struct check_state *c = state_of(n, i);
+        const struct check_state *c = node_check_state(n, i);
 
         if (!c->seen)
                 str_copy(dst, size, reason_sentence(REASON_STARTING));

@@ -9,11 +9,6 @@
 
 enum { FIRST_SERVICE = 2 };
 
-static const struct check_state *state_of(const struct node *n, size_t i)
-{
-        return n->checks[i].state;
-}
-
 static bool ignored(const struct node *n, size_t i)
 {
         return i >= FIRST_SERVICE && n->services[i - FIRST_SERVICE].set == SET_IGNORED;
@@ -30,7 +25,7 @@ static void add_checks(cJSON *root, const struct node *n, msec_t now)
         char msg[256];
 
         for (size_t i = 0; i < node_n_checks(n); i++) {
-                const struct check_state *c = state_of(n, i);
+                const struct check_state *c = node_check_state(n, i);
                 if (ignored(n, i))
                         continue;
                 cJSON *o = cJSON_CreateObject();
@@ -40,7 +35,7 @@ static void add_checks(cJSON *root, const struct node *n, msec_t now)
                                         reason_name(c->seen ? c->reason : REASON_STARTING));
                 cJSON_AddStringToObject(o, "message", node_check_message(n, i, msg, sizeof msg));
                 cJSON_AddNumberToObject(o, "since_ms", (double)since(c, now));
-                cJSON_AddBoolToObject(o, "required", n->checks[i].required);
+                cJSON_AddBoolToObject(o, "required", node_check_required(n, i));
                 cJSON_AddItemToArray(list, o);
         }
 }
@@ -137,7 +132,7 @@ static void text_checks(const struct node *n, msec_t now, struct buf *out)
 
         buf_addf(out, "\n  %-26s %-8s %5s  %s\n", "CHECK", "VERDICT", "SINCE", "");
         for (size_t i = 0; i < node_n_checks(n); i++) {
-                const struct check_state *c = state_of(n, i);
+                const struct check_state *c = node_check_state(n, i);
                 const struct service *s =
                         i < FIRST_SERVICE ? NULL : &n->services[i - FIRST_SERVICE];
                 if (ignored(n, i))

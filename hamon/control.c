@@ -1,5 +1,7 @@
 /* A slow, silent or hostile client costs one of CONTROL_MAX_CLIENTS places for two seconds and
- * nothing else: everything is non-blocking, and an answer nobody reads dies with its deadline. */
+ * nothing else: everything is non-blocking, and an answer nobody reads dies with its deadline. Root
+ * finds a place even when everybody else has taken all they may: its `hamon check` decides whether
+ * this node stays master. */
 #include "hamon/control.h"
 
 #include <errno.h>
@@ -27,12 +29,13 @@ static const struct request_row {
         [REQ_GALERA] = { "galera", false, true }, /* a hint to look, believed in nothing else */
 };
 
-enum { CLIENT_SECONDS = 2 };
+enum { CLIENT_MS = 2000, OTHERS_MAX = CONTROL_MAX_CLIENTS / 2 };
 
 struct client {
         struct client *next;
         struct control *control;
         struct bufferevent *be;
+        struct timer deadline; /* for all of it, however busily it trickles */
         bool root, answered;
 };
 
@@ -42,7 +45,7 @@ struct control {
         control_fn fn;
         void *arg;
         struct client *clients;
-        unsigned n_clients;
+        unsigned n_clients, n_others; /* others: not root */
         int lock_fd;
         char path[108];
 };
@@ -74,6 +77,8 @@ static void client_free(struct client *cl)
                 at = &(*at)->next;
         *at = cl->next;
         cl->control->n_clients--;
+        cl->control->n_others -= !cl->root;
+        timer_done(&cl->deadline);
         bufferevent_free(cl->be);
         free(cl);
 }
@@ -129,7 +134,12 @@ static void on_event(struct bufferevent *be, short what, void *arg)
 {
         (void)be;
         (void)what;
-        client_free(arg); /* gone, broken or too slow */
+        client_free(arg); /* gone or broken */
+}
+
+static void on_deadline(void *arg)
+{
+        client_free(arg);
 }
 
 static bool is_root(int fd)
@@ -140,33 +150,46 @@ static bool is_root(int fd)
         return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.uid == 0;
 }
 
+static struct client *client_new(struct control *c, int fd, bool root)
+{
+        struct client *cl = calloc(1, sizeof *cl);
+        if (!cl)
+                return NULL;
+
+        *cl = (struct client){ .next = c->clients, .control = c, .root = root };
+        if (timer_init(&cl->deadline, c->loop, on_deadline, cl) == 0)
+                cl->be = bufferevent_socket_new(c->loop->base, fd, BEV_OPT_CLOSE_ON_FREE);
+        if (!cl->be) {
+                timer_done(&cl->deadline);
+                free(cl);
+                return NULL;
+        }
+        return cl;
+}
+
 static void on_accept(struct evconnlistener *lev, evutil_socket_t fd, struct sockaddr *sa, int len,
                       void *arg)
 {
         struct control *c = arg;
-        struct timeval limit = { .tv_sec = CLIENT_SECONDS };
+        bool root = is_root(fd);
         struct client *cl = NULL;
 
         (void)lev;
         (void)sa;
         (void)len;
-        if (c->n_clients < CONTROL_MAX_CLIENTS)
-                cl = calloc(1, sizeof *cl);
-        struct bufferevent *be =
-                cl ? bufferevent_socket_new(c->loop->base, fd, BEV_OPT_CLOSE_ON_FREE) : NULL;
-        if (!be) {
-                free(cl);
+        if (c->n_clients < CONTROL_MAX_CLIENTS && (root || c->n_others < OTHERS_MAX))
+                cl = client_new(c, fd, root);
+        if (!cl) {
                 close(fd);
                 return;
         }
-
-        *cl = (struct client){ .next = c->clients, .control = c, .be = be, .root = is_root(fd) };
         c->clients = cl;
         c->n_clients++;
-        bufferevent_setcb(be, on_read, on_written, on_event, cl);
-        bufferevent_setwatermark(be, EV_READ, 0, CONTROL_MAX_LINE + 1);
-        bufferevent_set_timeouts(be, &limit, &limit);
-        bufferevent_enable(be, EV_READ | EV_WRITE);
+        c->n_others += !root;
+        bufferevent_setcb(cl->be, on_read, on_written, on_event, cl);
+        bufferevent_setwatermark(cl->be, EV_READ, 0, CONTROL_MAX_LINE + 1);
+        bufferevent_enable(cl->be, EV_READ | EV_WRITE);
+        timer_set(&cl->deadline, CLIENT_MS);
 }
 
 static int take_lock(struct control *c)
@@ -185,10 +208,15 @@ static int take_lock(struct control *c)
 static int listen_on(struct control *c)
 {
         struct sockaddr_un sa = { .sun_family = AF_UNIX };
+        struct stat st;
 
         if (!str_copy(sa.sun_path, sizeof sa.sun_path, c->path))
                 return -ENAMETOOLONG;
-        unlink(c->path); /* the lock says nobody listens there */
+        if (lstat(c->path, &st) == 0) { /* the lock says nobody listens there */
+                if (!S_ISSOCK(st.st_mode))
+                        return -EEXIST;
+                unlink(c->path);
+        }
         c->listener = evconnlistener_new_bind(c->loop->base, on_accept, c,
                                               LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 64,
                                               (struct sockaddr *)&sa, sizeof sa);

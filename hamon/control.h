@@ -1,5 +1,6 @@
 /* The daemon's unix socket: one request line in, one answer out, then it closes. Requests and who
- * may send them stand in REQUESTS[] of control.c. Bounded: clients, line length, time. */
+ * may send them stand in REQUESTS[] of control.c. Bounded: clients (half of the places are kept for
+ * root), line length, time. */
 #pragma once
 
 #include "lib/buf.h"
@@ -22,7 +23,8 @@ typedef void (*control_fn)(void *arg, enum request req, const char *words, struc
 enum { CONTROL_MAX_LINE = 512, CONTROL_MAX_ANSWER = 4 * 1024 * 1024, CONTROL_MAX_CLIENTS = 64 };
 
 /* Listen on `path` (0666: anyone may ask how the node is; SO_PEERCRED guards the rest). A leftover
- * socket is replaced; -EADDRINUSE if another daemon holds `path`.lock. */
+ * socket is replaced, anything else there is -EEXIST; -EADDRINUSE if another daemon holds
+ * `path`.lock. */
 int control_new(struct loop *l, const char *path, control_fn fn, void *arg, struct control **ret);
 void control_free(struct control *c);
 

@@ -319,9 +319,8 @@ static int load(const char *file, const char *mailcow_file, struct config *c, st
 
 static int finish(const char *file, struct config *c, struct buf *errors)
 {
-        static int (*const CHECKS[])(const struct config *, const char *, struct buf *) = {
-                check_lists, check_times, check_galera
-        };
+        static int (*const CHECKS[])(const struct config *, const char *,
+                                     struct buf *) = { check_lists, check_times, check_galera };
         int r = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(CHECKS); i++) {

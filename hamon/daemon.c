@@ -123,11 +123,19 @@ static void after_gap(struct daemon *d, msec_t gap, msec_t now)
                 log_event(LOG_ERROR, "docker", LS("error", "out of memory"));
 }
 
+/* How long the loop stood still; 0 = it did not. */
+static msec_t slept(const struct daemon *d, msec_t now)
+{
+        msec_t gap = now - d->last_tick;
+
+        return gap > d->config.check.interval + d->config.check.stale ? gap : 0;
+}
+
 static void judge(struct daemon *d, enum fold fold)
 {
-        msec_t now = loop_now(&d->loop), gap = now - d->last_tick;
+        msec_t now = loop_now(&d->loop), gap = slept(d, now);
 
-        if (gap > d->config.check.interval + d->config.check.stale)
+        if (gap > 0)
                 after_gap(d, gap, now);
         if (d->docker_dirty && d->docker) {
                 d->docker_dirty = false;
@@ -193,7 +201,7 @@ static void on_tick(void *arg)
         timer_set(&d->tick, d->config.check.interval);
         judge(d, FOLD_TICK); /* before last_tick moves: a gap shows here at the latest */
         d->last_tick = loop_now(&d->loop);
-        if (d->docker)
+        if (d->docker || start_docker(d) == 0)
                 docker_poll(d->docker);
         galera_poll(d->galera);
 }
@@ -224,6 +232,8 @@ static void on_request(void *arg, enum request req, const char *words, struct bu
         char line[768];
         enum vrrp_state s;
 
+        if (slept(d, now) > 0)
+                judge(d, FOLD_CHANGES); /* the question woke us before the timer did */
         switch (req) {
         case REQ_CHECK:
                 buf_addf(out, "%s\n", node_check_line(&d->node, now, line, sizeof line));
@@ -272,8 +282,10 @@ static int start_galera(struct daemon *d)
                                    .timeout = d->config.check.timeout };
         struct galera *g;
         int r = galera_new(&d->loop, &c, on_galera, d, &g);
-        if (r < 0)
+        if (r < 0) {
+                log_event(LOG_ERROR, "galera", LS("error", strerror(-r)));
                 return r;
+        }
         galera_free(d->galera);
         d->galera = g;
         return 0;
@@ -291,6 +303,8 @@ static int start_keepalived(struct daemon *d)
                 log_event(LOG_ERROR, "keepalived", LS("fifo", c.fifo), LS("error", strerror(-r)));
                 return r;
         }
+        if (d->keepalived && keepalived_state(k) == VRRP_UNKNOWN)
+                keepalived_set_state(k, keepalived_state(d->keepalived)); /* another state_file */
         keepalived_free(d->keepalived);
         d->keepalived = k;
         return 0;

@@ -23,7 +23,7 @@ debug: ## with sanitizers and tests: build/debug
 	@cmake --build --preset debug -- --no-print-directory -j $(JOBS)
 
 install: build ## into DESTDIR (default /usr)
-	@DESTDIR=$(DESTDIR) cmake --install build/release --prefix /usr
+	@DESTDIR=$(DESTDIR) cmake --install build/release
 
 demo: ## three nodes on this machine: faults, and how fast hamon sees them (KEEP=1 leaves it up)
 	@tools/deps build rig

@@ -68,9 +68,11 @@ static void classify(struct service *s, const struct config *c)
 
 static int add(struct node *n, const char *name, struct service **ret)
 {
+        char key[sizeof n->services->name];
         bool found;
-        size_t at = place(n, name, &found);
 
+        str_copy(key, sizeof key, name); /* a longer one would never find itself again */
+        size_t at = place(n, key, &found);
         if (found) {
                 *ret = &n->services[at];
                 return 0;
@@ -84,7 +86,7 @@ static int add(struct node *n, const char *name, struct service **ret)
         struct service *s = &n->services[at];
         memmove(s + 1, s, (n->n_services - at) * sizeof *s);
         *s = (struct service){ .present = false };
-        str_copy(s->name, sizeof s->name, name);
+        str_copy(s->name, sizeof s->name, key);
         classify(s, n->config);
         n->n_services++;
         *ret = s;
@@ -169,6 +171,22 @@ void node_containers_begin(struct node *n)
                 n->services[i].present = false;
 }
 
+/* Several containers of one service: the best one speaks for it, in whatever order they come. */
+static bool speaks_before(const struct container_facts *a, const struct container_facts *b)
+{
+        static const int STATES[CTR_STATE_COUNT_] = {
+                [CTR_RUNNING] = 7, [CTR_PAUSED] = 6,   [CTR_RESTARTING] = 5, [CTR_CREATED] = 4,
+                [CTR_EXITED] = 3,  [CTR_REMOVING] = 2, [CTR_DEAD] = 1,
+        };
+        static const int HEALTHS[HEALTH_COUNT_] = {
+                [HEALTH_HEALTHY] = 3, [HEALTH_NONE] = 3, [HEALTH_STARTING] = 2
+        };
+
+        if (a->state != b->state)
+                return STATES[a->state] > STATES[b->state];
+        return HEALTHS[a->health] > HEALTHS[b->health];
+}
+
 int node_container(struct node *n, const char *service, const struct container_facts *f,
                    unsigned restarts, int64_t since)
 {
@@ -177,8 +195,8 @@ int node_container(struct node *n, const char *service, const struct container_f
         int r = add(n, service, &s);
         if (r < 0)
                 return r;
-        if (s->present && s->facts.state == CTR_RUNNING)
-                return 0; /* several containers of one service: a running one speaks for it */
+        if (s->present && !speaks_before(f, &s->facts))
+                return 0;
         s->present = true;
         s->facts = *f;
         s->restarts = restarts;

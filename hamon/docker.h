@@ -12,6 +12,7 @@ struct docker_config {
         const char *socket;  /* /run/docker.sock; copied */
         const char *project; /* label com.docker.compose.project; copied */
         msec_t timeout;      /* for each request that should answer at once */
+        msec_t settle;       /* how long a list may lag behind the events; 0 = 1 s */
 };
 
 struct docker_container {

@@ -1,9 +1,11 @@
 /* The containers docker.c knows: a dense array with an open-addressing index by id, so that a
- * thousand containers and ten thousand events cost nothing worth naming. Only docker.c includes
- * this; pointers into the array last until the next add or remove. */
+ * thousand containers and ten thousand events cost nothing worth naming; and what an event, a list
+ * or an inspection makes of one of them. Pure. Only docker.c and its test include this; pointers
+ * into the array last until the next add or remove. */
 #pragma once
 
 #include "hamon/docker.h"
+#include "hamon/docker_json.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -85,7 +87,7 @@ static inline int table_grow(struct docker_table *t)
 /* A new, zeroed entry with this id, which must not be there yet. */
 static inline struct docker_entry *table_add(struct docker_table *t, const char *id)
 {
-        if (t->n == t->size && table_grow(t) < 0)
+        if ((t->n == t->size || !t->v) && table_grow(t) < 0)
                 return NULL;
 
         struct docker_entry *e = &t->v[t->n];
@@ -129,4 +131,82 @@ static inline void table_free(struct docker_table *t)
         free(t->v);
         free(t->slots);
         *t = (struct docker_table){ .n = 0 };
+}
+
+/* ---- facts: each fold changes a copy `c` of e->c, so that the caller sees what is new ---- */
+
+static inline bool docker_same(const struct docker_container *a, const struct docker_container *b)
+{
+        return a->facts.state == b->facts.state && a->facts.health == b->facts.health &&
+               a->facts.exit_code == b->facts.exit_code && a->facts.oom == b->facts.oom &&
+               a->restarts == b->restarts && a->since == b->since;
+}
+
+static inline void docker_fold_event(const struct docker_event *ev, struct docker_entry *e,
+                                     struct docker_container *c)
+{
+        struct container_facts *f = &c->facts;
+
+        switch (ev->action) {
+        case DOCKER_CREATE:
+                *f = (struct container_facts){ .state = CTR_CREATED };
+                c->since = ev->time;
+                break;
+        case DOCKER_START:
+                *f = (struct container_facts){ .state = CTR_RUNNING, .oom = f->oom };
+                if (e->has_health)
+                        f->health = HEALTH_STARTING;
+                c->since = ev->time;
+                break;
+        case DOCKER_DIE:
+                *f = (struct container_facts){ .state = CTR_EXITED,
+                                               .exit_code = ev->exit_code,
+                                               .oom = f->oom };
+                c->since = ev->time;
+                break;
+        case DOCKER_PAUSE: /* health stands still, and is valid again after the unpause */
+                f->state = CTR_PAUSED;
+                break;
+        case DOCKER_UNPAUSE:
+                f->state = CTR_RUNNING;
+                break;
+        case DOCKER_OOM:
+                f->oom = true;
+                break;
+        case DOCKER_HEALTH:
+                e->has_health = e->has_health || ev->health != HEALTH_NONE;
+                f->health = ev->health;
+                break;
+        default:
+                break;
+        }
+}
+
+static inline void docker_fold_item(const struct docker_item *it, struct docker_entry *e,
+                                    struct docker_container *c)
+{
+        if (it->state != CTR_PAUSED) /* a list does not tell a paused container's health */
+                c->facts.health = it->health;
+        if (it->health != HEALTH_NONE)
+                e->has_health = true;
+        c->facts.state = it->state;
+        c->facts.exit_code = it->exit_code;
+        if (it->state == CTR_CREATED)
+                c->since = it->created;
+}
+
+/* `fresh`: no event came since the inspection was asked for. */
+static inline void docker_fold_detail(const struct docker_detail *det, bool fresh,
+                                      struct docker_entry *e, struct docker_container *c)
+{
+        c->restarts = det->restarts;
+        c->facts.oom = det->oom;
+        e->has_health = e->has_health || det->has_healthcheck;
+        if (fresh) {
+                c->facts.state = det->state;
+                c->facts.health = det->health;
+                c->facts.exit_code = det->exit_code;
+        }
+        if (fresh || c->since == 0)
+                c->since = det->since;
 }

@@ -108,8 +108,7 @@ struct finding judge_galera(const struct galera_facts *f)
                 return fail(REASON_GALERA_DISCONNECTED);
         if (!f->primary)
                 return fail(REASON_GALERA_NON_PRIMARY);
-        if (f->local_state == WSREP_JOINING || f->local_state == WSREP_JOINED ||
-            f->local_state == WSREP_INITIALIZED)
+        if (f->local_state != WSREP_SYNCED && f->local_state != WSREP_DONOR)
                 return fail(REASON_GALERA_NOT_SYNCED);
         if (!f->ready)
                 return fail(REASON_GALERA_NOT_READY);

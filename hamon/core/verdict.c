@@ -21,15 +21,35 @@ static enum verdict set(struct check_state *c, enum verdict v, msec_t now)
         return v;
 }
 
+/* The last result was a failure that counts: only grace keeps the verdict from DOWN. */
+static bool in_grace(const struct check_state *c, const struct rule *rule)
+{
+        unsigned fall = reason_has(c->reason, REASON_CERTAIN) ? 1 : rule->fall;
+
+        return c->last == RES_FAIL && c->bad && c->verdict != V_DOWN &&
+               (c->verdict == V_SUSPECT || c->streak >= fall);
+}
+
 static enum verdict step_skip(struct check_state *c, const struct rule *rule, msec_t now)
 {
-        if (!c->seen || now - c->fresh_at < rule->stale)
+        if (!c->seen)
                 return c->verdict;
+        if (now - c->fresh_at < rule->stale) {
+                if (in_grace(c, rule) && now - c->bad_since >= rule->grace)
+                        return set(c, V_DOWN, now); /* grace needs no further failure to end */
+                return c->verdict;
+        }
 
         c->reason = REASON_STALE; /* what was known no longer counts, its history neither */
         c->bad = false;
         c->streak = 0;
         return set(c, V_UNKNOWN, now);
+}
+
+/* Passes again, but not for long enough: what it failed for is still why it is not UP. */
+static bool recovering(const struct check_state *c, const struct rule *rule)
+{
+        return c->bad && c->verdict != V_UP && c->streak < rule->rise;
 }
 
 static enum verdict step_pass(struct check_state *c, const struct rule *rule, msec_t now)
@@ -43,14 +63,13 @@ static enum verdict step_pass(struct check_state *c, const struct rule *rule, ms
 
 static enum verdict step_fail(struct check_state *c, const struct rule *rule, msec_t now)
 {
-        unsigned fall = reason_has(c->reason, REASON_CERTAIN) ? 1 : rule->fall;
         msec_t grace = reason_has(c->reason, REASON_NO_GRACE) ? 0 : rule->grace;
 
         if (!c->bad) {
                 c->bad = true;
                 c->bad_since = now;
         }
-        if (c->streak < fall && c->verdict != V_SUSPECT && c->verdict != V_DOWN)
+        if (!in_grace(c, rule))
                 return c->verdict;
         if (now - c->bad_since >= grace)
                 return set(c, V_DOWN, now);
@@ -69,8 +88,9 @@ enum verdict verdict_step(struct check_state *c, const struct rule *rule, struct
 
         c->streak = f.result == c->last && c->streak < UINT32_MAX ? c->streak + 1 : 1;
         c->last = f.result;
-        c->reason = f.reason;
         c->fresh_at = now;
+        if (f.result != RES_PASS || !recovering(c, rule))
+                c->reason = f.reason;
 
         if (f.result == RES_PASS)
                 return step_pass(c, rule, now);
@@ -81,14 +101,13 @@ enum verdict verdict_step(struct check_state *c, const struct rule *rule, struct
 
 msec_t verdict_next(const struct check_state *c, const struct rule *rule, msec_t now)
 {
+        msec_t at = c->fresh_at + rule->stale, grace_ends = c->bad_since + rule->grace;
+
         if (!c->seen)
                 return -1;
-        if (c->last == RES_FAIL && c->bad && c->verdict != V_DOWN &&
-            (c->verdict == V_SUSPECT || c->streak >= rule->fall)) {
-                msec_t left = c->bad_since + rule->grace - now;
-                return left > 0 ? left : 0;
-        }
-        return -1;
+        if (in_grace(c, rule) && grace_ends > now && grace_ends < at)
+                at = grace_ends;
+        return at > now ? at - now : -1;
 }
 
 struct node_verdict node_judge(const struct node_check *checks, size_t n, msec_t now)

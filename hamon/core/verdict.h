@@ -34,7 +34,7 @@ struct rule {
 
 struct check_state { /* zeroed = never asked */
         enum verdict verdict;
-        enum reason reason; /* of the last result that was not SKIP */
+        enum reason reason; /* of the last result but SKIP; of the failure while it recovers */
         enum result last;
         unsigned streak;   /* equal results in a row */
         msec_t fresh_at;   /* last result that was not SKIP */
@@ -47,8 +47,9 @@ struct check_state { /* zeroed = never asked */
 enum verdict verdict_step(struct check_state *c, const struct rule *rule, struct finding f,
                           msec_t now);
 
-/* When the verdict would change if nothing else happened: ms from now until grace or staleness runs
- * out, -1 = never. Lets the daemon wake exactly then. */
+/* When the verdict would change if nothing else happened: ms (> 0) from now until grace or
+ * staleness runs out; -1 = never, or it already has and the next step will say so. Lets the daemon
+ * wake exactly then, and never spin. */
 msec_t verdict_next(const struct check_state *c, const struct rule *rule, msec_t now);
 
 enum fitness { FIT, UNFIT, UNSURE, FITNESS_COUNT_ }; /* exit codes 0, 1, 2 */

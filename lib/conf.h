@@ -31,6 +31,7 @@ struct strlist {
 struct option {
         const char *section, *key;
         enum option_type type;
+        bool secret; /* the value is shown neither by errors nor by conf_print */
         size_t offset;
         int64_t min, max; /* UINT, DURATION: the range, max 0 = no limit; STRING/PATH/LIST:
                              length in bytes as written, max 0 = 4096 */
@@ -38,7 +39,6 @@ struct option {
         const char *def;            /* default as it would be written; "" = empty */
         const char *mailcow;        /* name in mailcow.conf, or NULL */
         const char *help;           /* one or more short sentences */
-        bool secret;                /* the value is shown neither by errors nor by conf_print */
 };
 
 struct conf_spec {

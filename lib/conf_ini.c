@@ -169,13 +169,13 @@ static void start_value(struct ini *ini, const char *key, const char *value)
 }
 
 /* An indented line below a key: inih says it continues the value. */
-static void continue_value(struct ini *ini, const char *more)
+static void continue_value(struct ini *ini, const char *more, size_t len)
 {
         const struct option *o = ini->option;
-        const char *equals = strchr(more, '=');
-        size_t key_len = strcspn(more, " \t=");
+        const char *equals = memchr(more, '=', len);
 
-        if (o->type != OPT_LIST || *more == '[' || (equals && find_option(ini, more, key_len))) {
+        if (o->type != OPT_LIST || *more == '[' ||
+            (equals && find_option(ini, more, strcspn(more, " \t=")))) {
                 conf_error(ini->job, ini->path, ini->lines.line,
                            "an indented line continues [%s] %s above; only words of a list may be "
                            "indented",
@@ -183,35 +183,36 @@ static void continue_value(struct ini *ini, const char *more)
                 return;
         }
         buf_adds(&ini->value, " ");
-        buf_adds(&ini->value, more);
+        buf_add(&ini->value, more, len);
 }
 
-static bool has_hash(const char *value)
+/* Where in s[0..len) this mark stands at the start or behind a blank; len = nowhere. */
+static size_t find_mark(const char *s, size_t len, char mark)
 {
-        for (const char *p = strchr(value, '#'); p; p = strchr(p + 1, '#'))
-                if (p == value || conf_is_blank(p[-1]))
-                        return true;
-        return false;
+        for (size_t i = 0; i < len; i++)
+                if (s[i] == mark && (i == 0 || conf_is_blank(s[i - 1])))
+                        return i;
+        return len;
 }
 
 static int on_value(void *arg, const char *section, const char *key, const char *value)
 {
         struct ini *ini = arg;
+        size_t len = strlen(value);
 
         (void)section;
         ini->expect_key = false;
-        if (has_hash(value)) {
+        if (ini->continues)
+                len = find_mark(value, len, ';'); /* inih has not cut the comment off here */
+        else
+                ini->below_key = *key != '\0';
+
+        if (find_mark(value, len, '#') < len)
                 conf_error(ini->job, ini->path, ini->lines.line,
                            "\" #\" in a value; a comment behind a value starts with \" ;\"");
-                value = NULL;
-        }
-        if (ini->continues) {
-                if (value)
-                        continue_value(ini, value);
-                return 1;
-        }
-        ini->below_key = *key != '\0';
-        if (value)
+        else if (ini->continues)
+                continue_value(ini, value, len);
+        else
                 start_value(ini, key, value);
         return 1;
 }

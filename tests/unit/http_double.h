@@ -186,7 +186,7 @@ static void on_readable(struct bufferevent *bev, void *arg)
 {
         struct evbuffer *in = bufferevent_get_input(bev);
         char head[4096], body[4096] = "";
-        unsigned length = 0;
+        size_t length = 0;
 
         struct evbuffer_ptr end = evbuffer_search(in, "\r\n\r\n", 4, NULL);
         if (end.pos < 0)
@@ -197,7 +197,7 @@ static void on_readable(struct bufferevent *bev, void *arg)
         head[head_len] = '\0';
         const char *field = strstr(head, "Content-Length: ");
         if (field)
-                sscanf(field, "Content-Length: %u", &length);
+                length = strtoul(field + strlen("Content-Length: "), NULL, 10);
         assert_true(length < sizeof body);
         if (evbuffer_get_length(in) < head_len + length)
                 return;

@@ -57,6 +57,7 @@ signal_named() {
 	local pids
 	pids=$(pids_named "$1" "$3")
 	[ -n "$pids" ] || die "n$1: no process $3"
+	moment_now
 	# shellcheck disable=SC2086
 	kill "-$2" $pids
 }

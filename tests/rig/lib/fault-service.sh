@@ -24,6 +24,7 @@ signal_container() {
 	local pids
 	pids=$(container_pids "$1" "$2")
 	[ -n "$pids" ] || die "n$1: $2 is not running"
+	moment_now
 	# shellcheck disable=SC2086
 	kill "-$3" $pids
 }
@@ -32,6 +33,7 @@ fault_kill() {
 	local pid
 	pid=$(container_pids "$1" "$2" | head -n 1)
 	[ -n "$pid" ] || die "n$1: $2 is not running"
+	moment_now
 	kill -9 "$pid"
 }
 heal_kill() { service_start "$1" "$2"; }

@@ -66,9 +66,17 @@ cmd_fault() {
 	want=$(wc -w <<<"$args")
 	[ $# = "$want" ] || die "usage: rig fault $kind $args"
 	fault_normalise "$args" "$@"
+	moment_now
 	"fault_${kind//-/_}" "${ARGS[@]}"
 	[ "$mend" = - ] || fault_note "$kind" "${ARGS[@]}"
 	say "$(fault_name "$kind" "${ARGS[@]}"): done"
+}
+
+# When the last fault struck (epoch seconds): what detection times are counted from. A fault that
+# first has to find its victim notes it again right before the blow.
+moment_now() { echo "$EPOCHREALTIME" >"$RIG_RUN/moment"; }
+cmd_moment() {
+	cat "$RIG_RUN/moment" 2>/dev/null || die "there was no fault yet"
 }
 
 # ARGS := the arguments, nodes as numbers, services with their "-mailcow"

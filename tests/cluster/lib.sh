@@ -1,0 +1,89 @@
+# What the cluster test, the demo and the soak share: a rig of their own with this build's hamon in
+# it, waiting for a verdict, and reading times out of the nodes' journals.
+# shellcheck shell=bash
+
+top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+rig=$top/tests/rig/rig
+here=$top/tests/cluster
+work=$(mktemp -d "${TMPDIR:-/tmp}/mha-cluster.XXXXXX")
+
+say() { printf '%s\n' "$*"; }
+die() {
+	printf '%s\n' "$*" >&2
+	exit 1
+}
+
+# cluster_up NAME: install this build, write the extra configuration (standard input), bring a rig
+# of that name up. On exit everything is taken down again unless KEEP is set.
+cluster_up() {
+	export RIG_NAME=$1 RIG_HAMON=$work/hamon RIG_HAMON_CONF_EXTRA=$work/extra.conf
+	cat >"$work/extra.conf"
+	trap cluster_down EXIT
+	trap 'exit 130' INT TERM
+	DESTDIR=$RIG_HAMON cmake --install "$top/build/release" >/dev/null
+	"$rig" down >/dev/null 2>&1 </dev/null || :
+	"$rig" up </dev/null
+}
+
+cluster_down() {
+	local code=$?
+	if [ -n "${KEEP:-}" ]; then
+		say "The rig stays up. Look around:"
+		say "  export RIG_NAME=$RIG_NAME"
+		say "  tests/rig/rig status"
+		say "  tests/rig/rig exec n1 hamon status --watch"
+		say "  tests/rig/rig fault list; tests/rig/rig down"
+	else
+		"$rig" down </dev/null || code=1
+	fi
+	rm -rf "$work"
+	exit "$code"
+}
+
+on() { "$rig" exec "$@"; }
+
+# check NODE: sets $line (what hamon check printed) and $code (its exit code).
+check() {
+	code=0
+	line=$(on "$1" hamon check 2>&1 </dev/null) || code=$?
+}
+
+word() { sed -n "s/.* $1=\([^ ]*\).*/\1/p" <<<"$line"; }
+verdict() { echo "${line%% *}"; }
+
+# until_check NODE SECONDS VERDICT REASON: VERDICT and REASON are patterns; true once both hold.
+until_check() {
+	local end=$((SECONDS + $2))
+	while :; do
+		check "$1"
+		# shellcheck disable=SC2053 # patterns are meant
+		[[ $(verdict) == $3 && $(word reason) == $4 ]] && return 0
+		((SECONDS < end)) || return 1
+		sleep 0.1
+	done
+}
+
+all_fit() {
+	local n
+	for n in n1 n2 n3; do
+		until_check "$n" "${1:-60}" fit '*' || return 1
+	done
+}
+
+vrrp() { on "$1" cat /run/mailcow-ha/vrrp 2>/dev/null; }
+track() { on "$1" cat /run/mailcow-ha/track 2>/dev/null; }
+
+until_true() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		((SECONDS < end)) || return 1
+		sleep 0.1
+	done
+}
+
+# journal NODE T0: hamon's and keepalived's lines since T0 (epoch seconds) as JSON.
+journal() {
+	on "$1" journalctl -q -o json --output-fields=MESSAGE,_SYSTEMD_UNIT -u hamon -u keepalived \
+		--since "@$2" --no-pager </dev/null
+}

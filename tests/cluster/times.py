@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""How fast was a fault seen? Reads a node's journal (JSON, from lib.sh: journal) on standard input
+and prints milliseconds from T0 to: the first notice, the verdict that is not fit, keepalived's
+change of state, and the return to fit; then the reason and keepalived's state. "-" = did not happen.
+
+usage: times.py T0 (epoch seconds)
+"""
+import json
+import re
+import sys
+
+t0 = float(sys.argv[1])
+first = {}
+
+
+def note(what, at, word=None):
+    first.setdefault(what, (at, word))
+
+
+for raw in sys.stdin:
+    entry = json.loads(raw)
+    text = entry.get("MESSAGE", "")
+    at = int(entry["__REALTIME_TIMESTAMP"]) / 1e6 - t0
+    if at < 0 or not isinstance(text, str):
+        continue
+    reason = re.search(r"reason=(\S+)", text)
+    verdict = re.search(r"event=verdict .*verdict=(\S+)", text)
+    if "event=check" in text and re.search(r"to=(suspect|down)", text):
+        note("noticed", at, reason.group(1))
+    if verdict and verdict.group(1) != "fit":
+        note("noticed", at, reason.group(1))
+        note("unfit", at, reason.group(1))
+    if verdict and verdict.group(1) == "fit" and "unfit" in first:
+        note("back", at)
+    state = re.search(r"Entering (\S+) STATE", text)
+    if state:
+        note("keepalived", at, state.group(1))
+
+
+def ms(what):
+    return f"{first[what][0] * 1000:.0f}" if what in first else "-"
+
+
+word = (first.get("unfit") or first.get("noticed") or (0, "-"))[1]
+state = first.get("keepalived", (0, "-"))[1]
+print(ms("noticed"), ms("unfit"), ms("keepalived"), ms("back"), word, state)

@@ -63,7 +63,7 @@ char *node_message(const struct node *n, char *dst, size_t size)
         char why[256];
         size_t i = n->verdict.culprit;
 
-        if (i >= node_n_checks(n)) {
+        if (i >= node_n_checks(n) || n->verdict.reason == REASON_STACK_DOWN) {
                 str_copy(dst, size, reason_sentence(n->verdict.reason));
                 return dst;
         }
@@ -78,7 +78,7 @@ char *node_check_line(const struct node *n, msec_t now, char *dst, size_t size)
 
         node_message(n, msg, sizeof msg);
         for (char *p = msg; *p; p++) /* one line, one quoted word */
-                if (*p == '"' || (unsigned char)*p < ' ')
+                if (*p == '"' || *p == '\\' || (unsigned char)*p < ' ' || *p == 0x7f)
                         *p = '\'';
         snprintf(dst, size, "%s role=%s reason=%s age_ms=%lld msg=\"%s\"",
                  FITNESSES[n->verdict.fitness], ROLES[n->role], reason_name(n->verdict.reason),

@@ -130,7 +130,7 @@ static void text_checks(const struct node *n, msec_t now, struct buf *out)
 {
         char msg[256], age[24];
 
-        buf_addf(out, "\n  %-26s %-8s %5s  %s\n", "CHECK", "VERDICT", "SINCE", "");
+        buf_addf(out, "\n  %-26s %-8s %5s  %s\n", "CHECK", "VERDICT", "SINCE", "STATE");
         for (size_t i = 0; i < node_n_checks(n); i++) {
                 const struct check_state *c = node_check_state(n, i);
                 const struct service *s =

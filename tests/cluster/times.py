@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How fast was a fault seen? Reads a node's journal (JSON, from lib.sh: journal) on standard input
-and prints milliseconds from T0 to: the first notice, the verdict that is not fit, keepalived's
-change of state, and the return to fit; then the reason and keepalived's state. "-" = did not happen.
+and prints milliseconds from T0 to: the first notice, the verdict that is not fit, keepalived entering
+FAULT, and keepalived leaving it; then the reason. "-" = did not happen.
 
 usage: times.py T0 (epoch seconds)
 """
@@ -30,11 +30,11 @@ for raw in sys.stdin:
     if verdict and verdict.group(1) != "fit":
         note("noticed", at, reason.group(1))
         note("unfit", at, reason.group(1))
-    if verdict and verdict.group(1) == "fit" and "unfit" in first:
-        note("back", at)
     state = re.search(r"Entering (\S+) STATE", text)
-    if state:
+    if state and state.group(1) == "FAULT":
         note("keepalived", at, state.group(1))
+    elif state and "keepalived" in first:
+        note("back", at)
 
 
 def ms(what):
@@ -42,5 +42,4 @@ def ms(what):
 
 
 word = (first.get("unfit") or first.get("noticed") or (0, "-"))[1]
-state = first.get("keepalived", (0, "-"))[1]
-print(ms("noticed"), ms("unfit"), ms("keepalived"), ms("back"), word, state)
+print(ms("noticed"), ms("unfit"), ms("keepalived"), ms("back"), word)

@@ -46,13 +46,15 @@ up() {
 	note "warm services started"
 	galera_wait_all 60
 	note "database: $(galera_state 1)"
-	in_parallel up_watchers $(all_nodes) || die "keepalived or hamon did not start, see 'rig exec n1 journalctl'"
-	note "keepalived$(! hamon_present || echo ' and hamon') running"
+	# The master's services first: a node that keepalived proposes before they run has until the end
+	# of its grace to start them, and a slow machine may need longer.
 	if [ "$RIG_MASTER" != none ]; then
 		n=$(node_number "$RIG_MASTER")
-		track_write "$n" 100
 		master_start "$n"
+		hamon_present || track_write "$n" 100
 	fi
+	in_parallel up_watchers $(all_nodes) || die "keepalived or hamon did not start, see 'rig exec n1 journalctl'"
+	note "keepalived$(! hamon_present || echo ' and hamon') running"
 	touch "$RIG_RUN/up"
 	say "up in $(elapsed) s; client netns $SWITCH, nodes $(node_addr 1)..$(rig_nodes), floating address $RIG_FLOAT"
 }

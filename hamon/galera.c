@@ -263,7 +263,8 @@ static void failed(struct galera *g)
         struct galera_facts f;
         unsigned error = mysql_errno(g->my);
 
-        galera_facts_error(galera_reach(error), error, mysql_error(g->my), &f);
+        galera_facts_error(galera_reach(error), error,
+                           error ? mysql_error(g->my) : "the query gave no rows", &f);
         if (error == ER_UNKNOWN_SYSTEM_VARIABLE_)
                 f.reach = DB_OK; /* a server built without Galera: healthy, and not a member */
         disconnect(g);

@@ -101,6 +101,9 @@ master_start() {
 	log=$(node_log "$n")
 	volume_attach "$n"
 	volume_mount "$n"
+	# A master that lost its power leaves Dovecot's lock files; on another host nobody
+	# can tell that their owner is dead, and each would hold up its mailbox for two minutes.
+	in_node "$n" find "$VOLUME_DIR/vmail" -name '*.lock' -delete
 	note "n$n: volume attached and mounted"
 	stack_active "$n" || die "n$n: the active services did not start, see $log"
 	float_add "$n"

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { WIDTH = 78, LONGEST_LINE = 190, INDENT = 4, COMMENT_COLUMN = 40 };
+enum { WIDTH = 78, LONGEST_LINE = 197 /* of inih */, INDENT = 4, COMMENT_COLUMN = 40 };
 
 static void describe_length(const struct option *o, struct buf *out)
 {
@@ -101,8 +101,8 @@ static bool fits_a_file(const struct option *o, const char *value)
                 p++;
         }
         if (o->type == OPT_LIST)
-                return longest < LONGEST_LINE - INDENT;
-        return len + strlen(o->key) < LONGEST_LINE && conf_text_ok(value, len) &&
+                return longest <= LONGEST_LINE - INDENT;
+        return strlen(o->key) + 3 + len <= LONGEST_LINE && conf_text_ok(value, len) &&
                (len == 0 || (!conf_is_blank(value[0]) && !conf_is_blank(value[len - 1])));
 }
 
@@ -128,9 +128,16 @@ static void print_origin(const struct conf_source *source, struct buf *out)
 static void print_value(const struct option *o, const char *mark, const char *value,
                         const struct conf_source *source, struct buf *out)
 {
-        bool lines = o->type == OPT_LIST && strlen(o->key) + 3 + strlen(value) > WIDTH;
-        size_t start = out->len;
+        size_t width = strlen(o->key) + 3 + strlen(value), start = out->len;
+        bool lines = o->type == OPT_LIST && width > WIDTH;
 
+        if (source && !lines && width > WIDTH) { /* no room for a comment behind it */
+                buf_adds(out, "; ");
+                print_origin(source, out);
+                buf_adds(out, "\n");
+                source = NULL;
+                start = out->len;
+        }
         buf_addf(out, "%s%s =", mark, o->key);
         if (*value && !lines)
                 buf_addf(out, " %s", value);

@@ -671,6 +671,26 @@ static void test_print_values(void **state)
         unload(&l);
 }
 
+/* Whatever a line can hold, a printed line can hold. */
+static void test_print_longest(void **state)
+{
+        (void)state;
+        for (size_t len = 1; len <= 197 - strlen("url = "); len++) {
+                CLEANUP(buf_done) struct buf printed = BUF(65536);
+                struct loaded l, again;
+                char text[256] = "[node]\nurl = ";
+                memset(text + strlen(text), 'x', len);
+                load_text(&l, text);
+                assert_int_equal(l.result, 0);
+                assert_int_equal(conf_print(&SPEC, &l.v, l.sources, &printed), 0);
+                load_text(&again, buf_str(&printed));
+                assert_string_equal(buf_str(&again.errors), "");
+                assert_same_values(&l.v, &again.v);
+                unload(&again);
+                unload(&l);
+        }
+}
+
 /* Values only the environment can hold: they must not come back as something else. */
 static void test_print_unwritable(void **state)
 {
@@ -713,7 +733,7 @@ int main(void)
                 cmocka_unit_test(test_unreadable),       cmocka_unit_test(test_mailcow),
                 cmocka_unit_test(test_mailcow_mistakes), cmocka_unit_test(test_precedence),
                 cmocka_unit_test(test_print_defaults),   cmocka_unit_test(test_print_values),
-                cmocka_unit_test(test_print_unwritable),
+                cmocka_unit_test(test_print_longest),    cmocka_unit_test(test_print_unwritable),
         };
 
         return cmocka_run_group_tests(tests, make_dir, remove_dir);

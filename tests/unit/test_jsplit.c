@@ -195,6 +195,12 @@ static int count(void *arg, const char *object, size_t len)
         return 0;
 }
 
+static void place(char *dst, const char *s) /* without its NUL */
+{
+        while (*s)
+                *dst++ = *s++;
+}
+
 /* A megabyte, once as one object of escapes (worst case for a scanner), once as a long list. */
 static void test_big(void **state)
 {
@@ -206,18 +212,16 @@ static void test_big(void **state)
         (void)state;
         assert_non_null(data);
         memset(data, '\\', MEGABYTE);
-        memcpy(data, "{\"a\":\"", 6);
-        memcpy(data + MEGABYTE - 2, "\"}", 2);
+        place(data, "{\"a\":\"");
+        place(data + MEGABYTE - 2, "\"}");
         jsplit_init(&j, MEGABYTE);
         assert_int_equal(jsplit_feed(&j, data, MEGABYTE, count, &total), 0);
         assert_int_equal(total, MEGABYTE);
         jsplit_reset(&j);
 
         for (size_t i = 0; i < MEGABYTE; i += 32)
-                memcpy(data + i,
-                       i ? ",{\"Id\":\"0123456789abcdef\",\"n\":1}"
-                         : "[{\"Id\":\"0123456789abcdef\",\"n\":1}",
-                       32);
+                place(data + i, i ? ",{\"Id\":\"0123456789abcdef\",\"n\":1}"
+                                  : "[{\"Id\":\"0123456789abcdef\",\"n\":1}");
         total = 0;
         for (size_t i = 0; i < MEGABYTE; i += 4096)
                 assert_int_equal(jsplit_feed(&j, data + i, 4096, count, &total), 0);

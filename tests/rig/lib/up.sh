@@ -109,7 +109,7 @@ cmd_down() {
 sweep() {
 	local n
 	rm -f "$RIG_RUN/up"
-	nbd_down # first: a hung disk would keep processes in D state
+	nbd_kill # first: a hung disk would keep processes in D state
 	for n in {1..9}; do
 		cgroup_thaw "$n"
 		! node_running "$n" || kill -9 "$(node_pid "$n")"

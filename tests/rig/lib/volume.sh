@@ -118,21 +118,26 @@ kill_pidfile() {
 	[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$1" ] || kill -9 "$pid"
 }
 
-nbd_down() {
+nbd_kill() {
 	kill_pidfile nbdkit "$NBD/nbdkit.pid"
 	kill_pidfile nbdfuse "$NBD/nbdfuse.pid"
+}
+
+nbd_down() {
+	nbd_kill
 	umount -l "$NBD/disk" 2>/dev/null || :
 	rm -f "$NBD"/*
 }
 
 # 'p' pauses, 'r' resumes every request to the disk.
-nbd_control() { printf '%s' "$1" | socat -t1 - "UNIX-CONNECT:$NBD/pause"; }
+nbd_control() { printf "%s" "$1" | socat -t1 - "UNIX-CONNECT:$NBD/pause" >/dev/null; }
 
+# Loops are dropped before the FUSE file some of them lie on: without it they have no name.
 volume_drop() {
 	local loop
-	nbd_down
 	for loop in $(losetup -n -O NAME,BACK-FILE | awk -v d="$RIG_RUN/" 'index($2, d) == 1 { print $1 }'); do
 		losetup -d "$loop" 2>/dev/null || :
 	done
+	nbd_down
 	rm -f "$VOLUME/node" "$VOLUME/loop"
 }

@@ -265,7 +265,7 @@ static void run_script(const struct script *s)
         if (facts.reach != DB_OK)
                 assert_true(*facts.text);
         if (facts.reach == DB_TIMEOUT)
-                assert_true(ticks > 3); /* the loop ran on meanwhile */
+                assert_true(ticks > 0); /* the loop ran on meanwhile */
         assert_false(facts.wsrep_on || facts.primary || facts.ready);
         assert_null(memmem(heard, heard_len, PASSWORD, strlen(PASSWORD)));
         assert_null(memmem(heard, heard_len, "root:", 5));

@@ -1,0 +1,319 @@
+/* config.c and services.c: the table itself, the defaults, and what no single row can check. How
+ * files are parsed is test_conf's business. */
+#include "harness.h"
+
+#include "hamon/config.h"
+#include "hamon/services.h"
+#include "lib/log.h"
+
+static struct tmp tmp;
+
+static int setup(void **state)
+{
+        (void)state;
+        return tmp_make(&tmp);
+}
+
+static int teardown(void **state)
+{
+        (void)state;
+        unsetenv("HAMON_CHECK_GRACE");
+        unsetenv("HAMON_GALERA_PORT");
+        tmp_remove(&tmp);
+        return 0;
+}
+
+/* Load `text`, with mailcow.dir in our directory. */
+static int load(const char *text, struct config *c, struct buf *errors)
+{
+        put_file(at(&tmp, "conf"), "[mailcow]\ndir = %s\n%s", tmp.path, text);
+        return config_load(at(&tmp, "conf"), c, errors, NULL);
+}
+
+/* ---- the table ---- */
+
+static void test_rows(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < CONFIG_SPEC.n_options; i++) {
+                const struct option *o = &CONFIG_SPEC.options[i];
+
+                assert_non_null(o->section);
+                assert_non_null(o->key);
+                assert_non_null(o->def);
+                assert_non_null(o->help);
+                size_t len = strlen(o->help);
+                if (len < 10 || o->help[len - 1] != '.')
+                        fail_msg("%s.%s: its help is no sentence", o->section, o->key);
+                assert_true(o->offset < sizeof(struct config));
+                assert_true(o->max == 0 || o->min <= o->max);
+                assert_int_equal(o->type == OPT_CHOICE, o->choices != NULL);
+                if (o->type == OPT_UINT || o->type == OPT_DURATION)
+                        assert_true(o->max > 0); /* every number has an upper limit */
+
+                for (size_t k = 0; k < i; k++) {
+                        const struct option *p = &CONFIG_SPEC.options[k];
+                        if (str_eq(p->section, o->section) && str_eq(p->key, o->key))
+                                fail_msg("%s.%s stands there twice", o->section, o->key);
+                        assert_int_not_equal(p->offset, o->offset);
+                }
+                for (size_t k = 1; k < i; k++) /* a section is one block */
+                        if (str_eq(CONFIG_SPEC.options[k - 1].section, o->section))
+                                assert_string_equal(CONFIG_SPEC.options[k].section, o->section);
+        }
+}
+
+/* The contract: these keys others rely on. */
+static void test_contract(void **state)
+{
+        static const char *const KEYS[] = {
+                "node.name",
+                "node.address",
+                "docker.socket",
+                "docker.project",
+                "stack.warm",
+                "stack.ignore",
+                "galera.socket",
+                "galera.host",
+                "galera.port",
+                "galera.user",
+                "galera.password_file",
+                "galera.database",
+                "check.interval",
+                "check.timeout",
+                "check.resync",
+                "check.grace",
+                "check.rise",
+                "check.fall",
+                "check.stale",
+                "keepalived.track_file",
+                "keepalived.fifo",
+                "control.socket",
+                "log.level",
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(KEYS); i++) {
+                bool found = false;
+                for (size_t k = 0; k < CONFIG_SPEC.n_options && !found; k++) {
+                        char name[64];
+                        snprintf(name, sizeof name, "%s.%s", CONFIG_SPEC.options[k].section,
+                                 CONFIG_SPEC.options[k].key);
+                        found = str_eq(name, KEYS[i]);
+                }
+                if (!found)
+                        fail_msg("no row for %s", KEYS[i]);
+        }
+}
+
+static void test_defaults(void **state)
+{
+        CLEANUP(buf_done) struct buf errors = BUF(4096);
+        CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
+        char host[64] = "";
+
+        (void)state;
+        assert_int_equal(load("", &c, &errors), 0);
+        gethostname(host, sizeof host - 1);
+        assert_string_equal(c.node.name, host);
+        assert_string_equal(c.docker.socket, "/run/docker.sock");
+        assert_string_equal(c.docker.project, "mailcowdockerized");
+        assert_string_equal(c.galera.host, "127.0.0.1");
+        assert_int_equal(c.galera.port, 13306);
+        assert_int_equal(c.check.interval, 1000);
+        assert_int_equal(c.check.grace, 10000);
+        assert_string_equal(c.control.socket, "/run/mailcow-ha/hamon.sock");
+        assert_int_equal(c.log.level, LOG_INFO);
+}
+
+/* ---- services ---- */
+
+static size_t count(const struct strlist *l, const char *name)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < l->n; i++)
+                n += str_eq(l->v[i], name);
+        return n;
+}
+
+static void test_services(void **state)
+{
+        CLEANUP(buf_done) struct buf errors = BUF(4096);
+        CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
+        size_t optional = 0;
+
+        (void)state;
+        assert_int_equal(load("", &c, &errors), 0);
+        assert_int_equal(N_SERVICES, 18);
+        for (size_t i = 0; i < N_SERVICES; i++) {
+                const struct service_row *s = &SERVICES[i];
+                const struct strlist *lists[SET_COUNT_] = { [SET_WARM] = &c.stack.warm,
+                                                            [SET_ACTIVE] = &c.stack.active,
+                                                            [SET_IGNORED] = &c.stack.ignore };
+
+                for (unsigned set = 0; set < SET_COUNT_; set++)
+                        if (count(lists[set], s->name) != (set == s->set ? 1 : 0))
+                                fail_msg("%s: SERVICES[] and the list of %s disagree", s->name,
+                                         SETS[set]);
+                if (s->set != SET_IGNORED && strlist_has(&c.stack.optional, s->name) != s->optional)
+                        fail_msg("%s: SERVICES[] and stack.optional disagree", s->name);
+                optional += s->set != SET_IGNORED && s->optional;
+                assert_non_null(s->why);
+                assert_true(strlen(s->why) > 5);
+        }
+        assert_int_equal(c.stack.warm.n + c.stack.active.n + c.stack.ignore.n, N_SERVICES);
+        assert_int_equal(c.stack.optional.n, optional);
+}
+
+/* ---- what no single row can check ---- */
+
+static const struct refusal {
+        const char *text, *error; /* NULL = accepted */
+} REFUSALS[] = {
+        { "[stack]\nwarm = a b\nactive = b\n", "[stack] b stands in both warm and active" },
+        { "[stack]\nactive = c\nignore = c\n", "[stack] c stands in both active and ignore" },
+        { "[stack]\nwarm = d\nignore = d\n", "[stack] d stands in both warm and ignore" },
+        { "[stack]\nwarm = postfix-mailcow\n", "postfix-mailcow stands in both warm and active" },
+        { "[stack]\nwarm = a\nactive = b\noptional = a b\nignore = c\n", NULL },
+        { "[check]\ninterval = 3s\ntimeout = 2s\nstale = 5s\n", "stale must be longer than" },
+        { "[check]\ninterval = 3s\ntimeout = 2s\nstale = 5001ms\n", NULL },
+        { "[check]\ninterval = 10s\n", "stale must be longer than" },
+        { "[galera]\nhost = mysql-mailcow\n", "\"mysql-mailcow\" is not a numeric address" },
+        { "[galera]\nhost =\n", "is not a numeric address" },
+        { "[galera]\nhost = 127.1\n", "is not a numeric address" },
+        { "[galera]\nhost = ::1\n", NULL },
+        { "[galera]\nhost = 172.22.1.2\n", NULL },
+        { "[galera]\nhost = any\nsocket = /run/mysqld.sock\n", NULL },
+        { "[galera]\nuser =\n", "[galera] user must not be empty" },
+        { "[check]\ngrace = 10\n", "conf:4:" },
+        { "[check]\nrise = 0\n", "conf:4:" },
+        { "[check]\nrise = 3\nfall = many\n", "conf:5:" },
+        { "[check]\nretries = 3\n", "conf:4:" },
+        { "[chekc]\n", "conf:3:" },
+        { "[log]\nlevel = loud\n", "debug, info, warn, error" },
+        { "[docker]\nsocket = docker.sock\n", "conf:4:" },
+        { "[docker]\nsocket =\n", "conf:4:" },
+        { "[galera]\nport = 65536\n", "from 1 to 65535" },
+};
+
+static void test_refusals(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(REFUSALS); i++) {
+                CLEANUP(buf_done) struct buf errors = BUF(8192);
+                CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
+                const char *want = REFUSALS[i].error;
+
+                int r = load(REFUSALS[i].text, &c, &errors);
+                if (!want ? r != 0 : r >= 0 || !strstr(buf_str(&errors), want))
+                        fail_msg("%s-> %d %s", REFUSALS[i].text, r, buf_str(&errors));
+                if (r < 0) { /* each line names the file; nothing is kept */
+                        assert_non_null(strstr(buf_str(&errors), tmp.path));
+                        assert_null(c.node.name);
+                }
+        }
+}
+
+static void test_all_mistakes_are_told(void **state)
+{
+        CLEANUP(buf_done) struct buf errors = BUF(8192);
+        CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
+
+        (void)state;
+        assert_true(load("[stack]\nwarm = a\nactive = a\n[check]\nstale = 1s\n[galera]\nhost = x\n",
+                         &c, &errors) < 0);
+        assert_non_null(strstr(buf_str(&errors), "both warm and active"));
+        assert_non_null(strstr(buf_str(&errors), "stale must be longer"));
+        assert_non_null(strstr(buf_str(&errors), "numeric address"));
+}
+
+static void test_unreadable(void **state)
+{
+        CLEANUP(buf_done) struct buf errors = BUF(4096);
+        CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
+
+        (void)state;
+        assert_true(config_load(at(&tmp, "none"), &c, &errors, NULL) < 0);
+        assert_non_null(strstr(buf_str(&errors), "none"));
+        assert_null(c.node.name);
+}
+
+/* ---- where values come from ---- */
+
+static size_t row_of(const char *section, const char *key)
+{
+        for (size_t i = 0; i < CONFIG_SPEC.n_options; i++)
+                if (str_eq(CONFIG_SPEC.options[i].section, section) &&
+                    str_eq(CONFIG_SPEC.options[i].key, key))
+                        return i;
+        fail_msg("no row for %s.%s", section, key);
+        return 0;
+}
+
+static void test_sources(void **state)
+{
+        CLEANUP(buf_done) struct buf errors = BUF(4096);
+        CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
+        CLEANUP(freep) struct conf_source *from = calloc(CONFIG_SPEC.n_options, sizeof *from);
+
+        (void)state;
+        assert_non_null(from);
+        put_file(at(&tmp, "mailcow.conf"), "MAILCOW_HOSTNAME=mx.example.org\nCOMPOSE_PROJECT_NAME="
+                                           "cow\nSQL_PORT=127.0.0.1:1\n");
+        assert_true(load("", &c, &errors) < 0); /* Mailcow allows address:port; we say so */
+        assert_non_null(strstr(buf_str(&errors), "mailcow.conf:3:"));
+
+        put_file(at(&tmp, "mailcow.conf"), "COMPOSE_PROJECT_NAME=cow\nSQL_PORT=3307\n");
+        setenv("HAMON_CHECK_GRACE", "7s", 1);
+        put_file(at(&tmp, "conf"), "[mailcow]\ndir = %s\n[check]\ngrace = 3s\n", tmp.path);
+        buf_reset(&errors);
+        assert_int_equal(config_load(at(&tmp, "conf"), &c, &errors, from), 0);
+        assert_string_equal(c.docker.project, "cow");
+        assert_int_equal(c.galera.port, 3307);
+        assert_int_equal(c.check.grace, 7000);
+        assert_int_equal(from[row_of("docker", "project")].origin, ORIGIN_MAILCOW);
+        assert_int_equal(from[row_of("docker", "project")].line, 1);
+        assert_int_equal(from[row_of("check", "grace")].origin, ORIGIN_ENV);
+        assert_int_equal(from[row_of("mailcow", "dir")].origin, ORIGIN_FILE);
+        assert_int_equal(from[row_of("check", "rise")].origin, ORIGIN_DEFAULT);
+        config_free(&c);
+
+        /* the file beats mailcow.conf, the environment beats the file */
+        setenv("HAMON_GALERA_PORT", "1234", 1);
+        assert_int_equal(load("[docker]\nproject = mine\n[galera]\nport = 99\n", &c, &errors), 0);
+        assert_string_equal(c.docker.project, "mine");
+        assert_int_equal(c.galera.port, 1234);
+        config_free(&c);
+
+        setenv("HAMON_GALERA_PORT", "none", 1);
+        buf_reset(&errors);
+        assert_true(load("", &c, &errors) < 0);
+        assert_non_null(strstr(buf_str(&errors), "HAMON_GALERA_PORT"));
+}
+
+/* The small clients do not look into mailcow.conf. */
+static void test_client(void **state)
+{
+        CLEANUP(buf_done) struct buf errors = BUF(4096);
+        CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
+
+        (void)state;
+        put_file(at(&tmp, "mailcow.conf"), "SQL_PORT=nonsense\n");
+        put_file(at(&tmp, "conf"), "[mailcow]\ndir = %s\n[control]\nsocket = /tmp/s\n", tmp.path);
+        assert_int_equal(config_load_client(at(&tmp, "conf"), &c, &errors), 0);
+        assert_string_equal(c.control.socket, "/tmp/s");
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                T(test_rows),       T(test_contract), T(test_defaults),
+                T(test_services),   T(test_refusals), T(test_all_mistakes_are_told),
+                T(test_unreadable), T(test_sources),  T(test_client),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -4,6 +4,7 @@
  * costs one judgement, not thousands. */
 #include "hamon/daemon.h"
 
+#include "hamon/beat.h"
 #include "hamon/control.h"
 #include "hamon/docker.h"
 #include "hamon/galera.h"
@@ -29,6 +30,7 @@ struct daemon {
         struct galera *galera;
         struct keepalived *keepalived;
         struct control *control;
+        struct beat beat;
 
         struct timer tick, judge, due, resync, watchdog;
         struct event *signals[3];
@@ -201,6 +203,7 @@ static void on_tick(void *arg)
         timer_set(&d->tick, d->config.check.interval);
         judge(d, FOLD_TICK); /* before last_tick moves: a gap shows here at the latest */
         d->last_tick = loop_now(&d->loop);
+        beat_write(&d->beat, d->last_tick);
         if (d->docker || start_docker(d) == 0)
                 docker_poll(d->docker);
         galera_poll(d->galera);
@@ -415,6 +418,43 @@ static int start_control(struct daemon *d)
         return r;
 }
 
+static int start_beat(struct daemon *d)
+{
+        char path[128];
+
+        snprintf(path, sizeof path, "%s.beat", d->config.control.socket);
+        int r = beat_open(&d->beat, path);
+        if (r < 0)
+                log_event(LOG_ERROR, "beat", LS("file", path), LS("error", strerror(-r)));
+        return r;
+}
+
+/* Where did we leave off? After a restart everything stands as it was. After a boot there is no
+ * track file, and keepalived would take us for fit; after a freeze (the watchdog killed us on
+ * waking) there is one, and somebody else may lead. */
+static int take_up(struct daemon *d)
+{
+        enum vrrp_state last = keepalived_state(d->keepalived);
+        msec_t beat = beat_last(&d->beat);
+
+        int r = node_init(&d->node, &d->config, role_of(last), d->started);
+        if (r < 0)
+                return r;
+        node_set_role(&d->node, role_of(last), last == VRRP_FAULT);
+
+        if (beat >= 0)
+                d->last_tick = MIN(beat, d->started);
+        if (slept(d, d->started) > 0) {
+                log_event(LOG_WARN, "clock_gap", LI("ms", slept(d, d->started)));
+                node_gap(&d->node, d->started);
+                track_write(d, TRACK_UNFIT);
+        } else if (!keepalived_track_valid(d->keepalived)) {
+                track_write(d, TRACK_UNFIT);
+        }
+        d->last_tick = d->started;
+        return 0;
+}
+
 static int start(struct daemon *d)
 {
         int r;
@@ -422,16 +462,11 @@ static int start(struct daemon *d)
         d->exit_code = EX_OSERR;
         d->started = d->last_tick = clock_ms();
         if ((r = loop_init(&d->loop)) < 0 || (r = start_signals(d)) < 0 ||
-            (r = start_timers(d)) < 0 || (r = start_control(d)) < 0 ||
+            (r = start_timers(d)) < 0 || (r = start_control(d)) < 0 || (r = start_beat(d)) < 0 ||
             (r = start_keepalived(d)) < 0)
                 return r;
-        enum vrrp_state last = keepalived_state(d->keepalived);
-        if ((r = node_init(&d->node, &d->config, role_of(last), d->started)) < 0)
+        if ((r = take_up(d)) < 0)
                 return r;
-        node_set_role(&d->node, role_of(last), last == VRRP_FAULT);
-        if (!keepalived_track_valid(d->keepalived))
-                track_write(d, TRACK_UNFIT); /* a boot: without the file keepalived would take us
-                                                for fit */
         d->exit_code = EX_CONFIG;
         if ((r = start_galera(d)) < 0)
                 return r;
@@ -453,8 +488,8 @@ static void stop(struct daemon *d)
         control_free(d->control);
         docker_free(d->docker);
         galera_free(d->galera);
-        keepalived_free(
-                d->keepalived); /* the track file keeps its value: a restart moves nothing */
+        keepalived_free(d->keepalived); /* its files stay: a restart moves nothing */
+        beat_close(&d->beat);
         node_done(&d->node);
         struct timer *timers[] = { &d->tick, &d->judge, &d->due, &d->resync, &d->watchdog };
         for (size_t i = 0; i < ARRAY_SIZE(timers); i++)
@@ -470,7 +505,7 @@ static void stop(struct daemon *d)
 int daemon_run(const char *file)
 {
         CLEANUP(buf_done) struct buf errors = BUF(64 * 1024);
-        struct daemon d = { .file = file };
+        struct daemon d = { .file = file, .beat = { .fd = -1 } };
 
         if (config_load(file, &d.config, &errors, NULL) < 0) {
                 fprintf(stderr, "%s", buf_str(&errors));

@@ -19,6 +19,15 @@ static msec_t since(const struct check_state *c, msec_t now)
         return c->seen ? now - c->changed_at : 0;
 }
 
+/* cJSON's own numbers are doubles, printed with 15 digits. */
+static void add_int(cJSON *o, const char *key, int64_t value)
+{
+        char text[24];
+
+        snprintf(text, sizeof text, "%lld", (long long)value);
+        cJSON_AddRawToObject(o, key, text);
+}
+
 static void add_checks(cJSON *root, const struct node *n, msec_t now)
 {
         cJSON *list = cJSON_AddArrayToObject(root, "checks");
@@ -34,7 +43,7 @@ static void add_checks(cJSON *root, const struct node *n, msec_t now)
                 cJSON_AddStringToObject(o, "reason",
                                         reason_name(c->seen ? c->reason : REASON_STARTING));
                 cJSON_AddStringToObject(o, "message", node_check_message(n, i, msg, sizeof msg));
-                cJSON_AddNumberToObject(o, "since_ms", (double)since(c, now));
+                add_int(o, "since_ms", since(c, now));
                 cJSON_AddBoolToObject(o, "required", node_check_required(n, i));
                 cJSON_AddItemToArray(list, o);
         }
@@ -47,17 +56,16 @@ static void add_galera(cJSON *root, const struct galera_facts *f)
 
         cJSON_AddStringToObject(o, "status", known ? f->cluster_status : "unknown");
         cJSON_AddStringToObject(o, "state", known ? f->state_comment : "unknown");
-        cJSON_AddNumberToObject(o, "size", known ? f->size : 0);
+        add_int(o, "size", known ? f->size : 0);
         cJSON_AddBoolToObject(o, "ready", known && f->ready);
         cJSON_AddBoolToObject(o, "connected", known && f->connected);
-        cJSON_AddNumberToObject(o, "last_committed", known ? (double)f->last_committed : -1);
-        cJSON_AddNumberToObject(o, "conf_id", known ? (double)f->conf_id : -1);
+        add_int(o, "last_committed", known ? f->last_committed : -1);
+        add_int(o, "conf_id", known ? f->conf_id : -1);
         cJSON_AddStringToObject(o, "cluster_uuid", known ? f->cluster_uuid : "");
-        cJSON_AddNumberToObject(o, "recv_queue", known ? (double)f->recv_queue : 0);
-        cJSON_AddNumberToObject(o, "flow_control_paused_ns",
-                                known ? (double)f->flow_control_ns : 0);
-        cJSON_AddNumberToObject(o, "cert_failures", known ? (double)f->cert_failures : 0);
-        cJSON_AddNumberToObject(o, "bf_aborts", known ? (double)f->bf_aborts : 0);
+        add_int(o, "recv_queue", known ? (int64_t)f->recv_queue : 0);
+        add_int(o, "flow_control_paused_ns", known ? (int64_t)f->flow_control_ns : 0);
+        add_int(o, "cert_failures", known ? (int64_t)f->cert_failures : 0);
+        add_int(o, "bf_aborts", known ? (int64_t)f->bf_aborts : 0);
         cJSON_AddStringToObject(o, "evs_delayed", known ? f->evs_delayed : "");
 }
 
@@ -71,11 +79,11 @@ static void add_containers(cJSON *root, const struct node *n)
                 cJSON_AddStringToObject(o, "service", s->name);
                 cJSON_AddStringToObject(o, "state", CTR_STATES[s->facts.state]);
                 cJSON_AddStringToObject(o, "health", CTR_HEALTHS[s->facts.health]);
-                cJSON_AddNumberToObject(o, "restarts", s->restarts);
+                add_int(o, "restarts", s->restarts);
                 cJSON_AddStringToObject(o, "set", SETS[s->set]);
                 cJSON_AddBoolToObject(o, "optional", s->optional);
                 if (s->since > 0)
-                        cJSON_AddNumberToObject(o, "since", (double)s->since);
+                        add_int(o, "since", s->since);
                 else
                         cJSON_AddNullToObject(o, "since");
                 cJSON_AddItemToArray(list, o);
@@ -92,8 +100,8 @@ int status_json(const struct node *n, msec_t now, struct buf *out)
         cJSON_AddStringToObject(root, "verdict", FITNESSES[n->verdict.fitness]);
         cJSON_AddStringToObject(root, "reason", reason_name(n->verdict.reason));
         cJSON_AddStringToObject(root, "message", node_message(n, msg, sizeof msg));
-        cJSON_AddNumberToObject(root, "age_ms", (double)(n->verdict.age + now - n->judged_at));
-        cJSON_AddNumberToObject(root, "since_ms", (double)(now - n->verdict_since));
+        add_int(root, "age_ms", n->verdict.age + now - n->judged_at);
+        add_int(root, "since_ms", now - n->verdict_since);
         cJSON_AddStringToObject(root, "version", MHA_VERSION);
         add_checks(root, n, now);
         add_galera(root, &n->galera_facts);

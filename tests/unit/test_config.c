@@ -259,12 +259,11 @@ static void test_sources(void **state)
 
         (void)state;
         assert_non_null(from);
-        put_file(at(&tmp, "mailcow.conf"), "MAILCOW_HOSTNAME=mx.example.org\nCOMPOSE_PROJECT_NAME="
-                                           "cow\nSQL_PORT=127.0.0.1:1\n");
-        assert_true(load("", &c, &errors) < 0); /* Mailcow allows address:port; we say so */
-        assert_non_null(strstr(buf_str(&errors), "mailcow.conf:3:"));
+        put_file(at(&tmp, "mailcow.conf"), "COMPOSE_PROJECT_NAME=cow\nSQL_PORT=none\n");
+        assert_true(load("", &c, &errors) < 0);
+        assert_non_null(strstr(buf_str(&errors), "mailcow.conf:2:"));
 
-        put_file(at(&tmp, "mailcow.conf"), "COMPOSE_PROJECT_NAME=cow\nSQL_PORT=3307\n");
+        put_file(at(&tmp, "mailcow.conf"), "COMPOSE_PROJECT_NAME=cow\nSQL_PORT=127.0.0.1:3307\n");
         setenv("HAMON_CHECK_GRACE", "7s", 1);
         put_file(at(&tmp, "conf"), "[mailcow]\ndir = %s\n[check]\ngrace = 3s\n", tmp.path);
         buf_reset(&errors);

@@ -10,113 +10,22 @@
  * that started less than `settle` after it, and such a list is followed by another one. */
 #include "hamon/docker.h"
 
-#include "hamon/docker_json.h"
-#include "hamon/docker_table.h"
-#include "lib/http.h"
-#include "lib/jsplit.h"
-
-enum {
-        API_OLDEST = 24, /* 1.24: Actor and Action in events */
-        API_NEWEST = 43, /* 1.43: what we know and ask for */
-        MAX_CONTAINERS = 10000,
-        MAX_OBJECT = 256 * 1024,
-        MAX_INSPECT = 1024 * 1024,
-        MAX_GONE = 4096,
-        N_INSPECT = 2,      /* at once */
-        SETTLE = 1000,      /* ms; see docker_config */
-        FOLLOW_MAX = 16,    /* settles between a list and the next one, if events go on */
-        INSPECT_AGAIN = 10, /* settles after a failed inspection; else one */
-        BACKOFF_MIN = 100,  /* ms; the very first retry is at once */
-        BACKOFF_MAX = 1000, /* ms */
-        LIST_PATIENCE = 10, /* a list that keeps coming may take so many timeouts */
-};
-
-_Static_assert(sizeof(((struct docker_container *)0)->id) == DOCKER_ID_SIZE, "ids fit");
-
-enum phase {
-        PHASE_WAIT,    /* for the next attempt */
-        PHASE_VERSION, /* asking GET /version */
-        PHASE_STREAM,  /* opening the event stream */
-        PHASE_LIVE,    /* the stream is open; lists and inspects may run */
-};
-
-struct inspection {
-        struct docker *d;
-        struct http_call *call;
-        char id[DOCKER_ID_SIZE];
-        uint64_t seq; /* the container's last event when we asked */
-};
-
-struct docker {
-        struct loop *loop;
-        struct http *http;
-        char *socket, *project;
-        msec_t timeout, settle;
-        docker_changed_fn changed;
-        void *arg;
-
-        enum engine_state engine;
-        char text[256];
-        bool synced;
-        bool dirty; /* the owner is to be told */
-
-        enum phase phase;
-        bool broken;     /* drop everything in the next step */
-        unsigned tries;  /* since it last worked */
-        msec_t works_at; /* since when it works, 0 = it does not */
-        unsigned api;
-        struct http_call *version, *ping, *events, *list;
-        struct timer step, retry, deadline, relist, later;
-
-        struct docker_table table;
-        struct jsplit event_split, list_split;
-        uint64_t seq; /* events so far */
-        bool list_wanted;
-        bool list_contested; /* an event contradicts the list or may */
-        int list_error;
-        msec_t list_at; /* when it was asked for */
-        uint32_t list_mark;
-        msec_t follow;  /* pause before the list after this one */
-        uint64_t *gone; /* hashes of what was destroyed while the list is on its way */
-        size_t n_gone;
-
-        struct inspection inspect[N_INSPECT];
-        size_t n_inspect, cursor; /* entries that want one; where to look next */
-        struct docker_stats stats;
-};
+#include "hamon/docker_impl.h"
 
 /* ---- what the owner sees ---- */
 
 static void soon(struct docker *d)
 {
-        timer_set(&d->step, 0);
+        timer_set(&d->timer[TIMER_STEP], 0);
 }
 
-static void set_engine(struct docker *d, enum engine_state state, const char *text)
+static void set_engine(struct docker *d, enum engine_state state, bool synced, const char *text)
 {
-        if (d->engine == state && strcmp(d->text, text) == 0)
+        if (d->engine == state && d->synced == synced && strcmp(d->text, text) == 0)
                 return;
         d->engine = state;
-        str_copy(d->text, sizeof(d->text), text);
-        d->dirty = true;
-        soon(d);
-}
-
-static void set_synced(struct docker *d, bool synced)
-{
-        if (d->synced == synced)
-                return;
         d->synced = synced;
-        d->dirty = true;
-        soon(d);
-}
-
-static void set_container(struct docker *d, struct docker_entry *e,
-                          const struct docker_container *now)
-{
-        if (docker_same(&e->c, now))
-                return;
-        e->c = *now;
+        str_copy(d->text, sizeof(d->text), text);
         d->dirty = true;
 }
 
@@ -128,44 +37,24 @@ static void lose(struct docker *d, enum engine_state state, const char *text)
 {
         if (d->broken)
                 return; /* the first cause counts, what follows are its effects */
-        set_synced(d, false);
-        set_engine(d, state, text);
+        set_engine(d, state, false, text);
         d->broken = d->phase != PHASE_WAIT;
         soon(d);
 }
 
-static const struct {
-        int error;
-        enum engine_state state;
-        const char *text; /* the socket's path follows */
-} HTTP_ERRORS[] = {
-        { -ENOENT, ENGINE_REFUSED, "there is no socket " },
-        { -ECONNREFUSED, ENGINE_REFUSED, "nobody listens on " },
-        { -EACCES, ENGINE_REFUSED, "no permission to use " },
-        { -ECONNRESET, ENGINE_REFUSED, "the engine hung up on " },
-        { -EAGAIN, ENGINE_TIMEOUT, "the engine takes no more connections on " },
-        { -ETIMEDOUT, ENGINE_TIMEOUT, "the engine does not answer on " },
-};
-
 /* A request failed. `what` names it in the sentence. */
 static void lose_http(struct docker *d, const char *what, const struct http_result *r)
 {
-        char text[sizeof(d->text)], message[160];
+        const struct docker_failure f = { .what = what,
+                                          .socket = d->socket,
+                                          .error = r->error,
+                                          .message = r->message,
+                                          .status = r->status,
+                                          .body = r->body,
+                                          .len = r->len };
+        char text[sizeof(d->text)];
 
-        for (size_t i = 0; r->error && i < ARRAY_SIZE(HTTP_ERRORS); i++) {
-                if (HTTP_ERRORS[i].error != r->error)
-                        continue;
-                snprintf(text, sizeof(text), "%s%s", HTTP_ERRORS[i].text, d->socket);
-                lose(d, HTTP_ERRORS[i].state, text);
-                return;
-        }
-        if (r->error)
-                snprintf(text, sizeof(text), "%s: %s", what, r->message);
-        else if (docker_json_message(r->body, r->len, message, sizeof(message)))
-                snprintf(text, sizeof(text), "%s: HTTP %d: %s", what, r->status, message);
-        else
-                snprintf(text, sizeof(text), "%s: HTTP %d", what, r->status);
-        lose(d, ENGINE_ERROR, text);
+        lose(d, docker_json_failure(&f, text, sizeof(text)), text);
 }
 
 static void on_deadline(void *arg)
@@ -205,7 +94,7 @@ static void on_ping(void *arg, const struct http_result *r)
         if (r->error || r->status != 200)
                 lose_http(d, "ping", r);
         else if (d->phase == PHASE_WAIT)
-                timer_set(&d->retry, 0);
+                timer_set(&d->timer[TIMER_RETRY], 0);
 }
 
 void docker_poll(struct docker *d)
@@ -232,14 +121,15 @@ static void on_version(void *arg, const struct http_result *r)
                 lose(d, ENGINE_ERROR, "version: the answer makes no sense");
                 return;
         }
-        if (v.api < DOCKER_API(1, API_OLDEST)) {
-                snprintf(text, sizeof(text), "the engine speaks API %u.%u, at least 1.%d is needed",
-                         v.api / 1000, v.api % 1000, API_OLDEST);
+        if (v.api < API_OLDEST) {
+                snprintf(text, sizeof(text),
+                         "the engine speaks API %u.%u, at least %u.%u is needed", v.api / 1000,
+                         v.api % 1000, API_OLDEST / 1000, API_OLDEST % 1000);
                 lose(d, ENGINE_TOO_OLD, text);
                 return;
         }
         /* engines to come give up old versions; what we read has been stable for years */
-        d->api = MAX(MIN(v.api, DOCKER_API(1, API_NEWEST)), v.min_api);
+        d->api = MAX(MIN(v.api, API_NEWEST), v.min_api);
         d->phase = PHASE_STREAM;
         soon(d);
 }
@@ -257,16 +147,6 @@ static void on_retry(void *arg)
 
 /* ---- single containers: what only an inspection tells ---- */
 
-static void want_inspect(struct docker *d, struct docker_entry *e, bool want)
-{
-        if (e->want_inspect == want)
-                return;
-        e->want_inspect = want;
-        d->n_inspect = want ? d->n_inspect + 1 : d->n_inspect - 1;
-        if (want)
-                soon(d);
-}
-
 static void on_inspect(void *arg, const struct http_result *r)
 {
         struct inspection *in = arg;
@@ -280,13 +160,10 @@ static void on_inspect(void *arg, const struct http_result *r)
                 return;
         if (r->error || r->status != 200 || docker_json_detail(r->body, r->len, &det) < 0) {
                 e->inspect_at = loop_now(d->loop) + INSPECT_AGAIN * d->settle;
-                want_inspect(d, e, true);
+                table_want(&d->table, e, true);
                 return;
         }
-
-        struct docker_container c = e->c;
-        docker_fold_detail(&det, e->seq == in->seq, e, &c);
-        set_container(d, e, &c);
+        d->dirty |= docker_fold_detail(e, &det, e->seq == in->seq);
 }
 
 static void start_inspect(struct docker *d, struct inspection *in, struct docker_entry *e)
@@ -298,7 +175,7 @@ static void start_inspect(struct docker *d, struct inspection *in, struct docker
 
         add_url(d, "/containers/", &url);
         buf_addf(&url, "%s/json", e->c.id);
-        want_inspect(d, e, false);
+        table_want(&d->table, e, false);
         e->inspect_at = loop_now(d->loop) + d->settle;
         in->d = d;
         in->seq = e->seq;
@@ -306,36 +183,16 @@ static void start_inspect(struct docker *d, struct inspection *in, struct docker
         start(d, &rq, buf_str(&url), &in->call);
 }
 
-/* The next entry in turn whose time has come; *ret_wait = ms until the first other one's has. */
-static struct docker_entry *next_inspect(struct docker *d, msec_t *ret_wait)
-{
-        msec_t now = loop_now(d->loop), wait = INSPECT_AGAIN * d->settle;
-
-        for (size_t i = 0; i < d->table.n; i++) {
-                size_t at = (d->cursor + i) % d->table.n;
-                struct docker_entry *e = &d->table.v[at];
-                if (!e->want_inspect)
-                        continue;
-                if (e->inspect_at <= now) {
-                        d->cursor = at + 1;
-                        return e;
-                }
-                wait = MIN(wait, e->inspect_at - now);
-        }
-        *ret_wait = wait;
-        return NULL;
-}
-
 static void start_inspects(struct docker *d)
 {
-        msec_t wait = 0;
+        msec_t now = loop_now(d->loop), wait;
 
-        for (size_t i = 0; i < N_INSPECT && d->n_inspect > 0 && !d->broken; i++) {
+        for (size_t i = 0; i < N_INSPECT && d->table.n_wanted > 0 && !d->broken; i++) {
                 if (d->inspect[i].call)
                         continue;
-                struct docker_entry *e = next_inspect(d, &wait);
+                struct docker_entry *e = table_next_wanted(&d->table, now, &wait);
                 if (!e) {
-                        timer_set(&d->later, wait);
+                        timer_set(&d->timer[TIMER_INSPECT], wait);
                         return;
                 }
                 start_inspect(d, &d->inspect[i], e);
@@ -344,63 +201,39 @@ static void start_inspects(struct docker *d)
 
 /* ---- entries ---- */
 
-static void remove_entry(struct docker *d, struct docker_entry *e)
-{
-        want_inspect(d, e, false);
-        table_remove(&d->table, e);
-        d->dirty = true;
-}
-
-/* More than we can hold, or no memory: then we know nothing, and the next list starts afresh. */
-static void give_up_entries(struct docker *d)
-{
-        lose(d, ENGINE_ERROR,
-             d->table.n < MAX_CONTAINERS ? "out of memory" : "too many containers");
-        table_free(&d->table);
-        d->n_inspect = 0;
-}
-
+/* NULL: more than we can hold, or no memory. Then we know nothing: the next list starts afresh. */
 static struct docker_entry *add_entry(struct docker *d, const char *id, const char *service)
 {
-        struct docker_entry *e = NULL;
+        bool room = d->table.n < MAX_CONTAINERS;
+        struct docker_entry *e = room ? table_add(&d->table, id) : NULL;
 
-        if (d->table.n < MAX_CONTAINERS)
-                e = table_add(&d->table, id);
         if (!e) {
-                give_up_entries(d);
+                lose(d, ENGINE_ERROR, room ? "out of memory" : "too many containers");
+                table_free(&d->table);
                 return NULL;
         }
         str_copy(e->c.service, sizeof(e->c.service), service);
         d->dirty = true;
-        want_inspect(d, e, true);
+        table_want(&d->table, e, true);
         return e;
 }
 
+static void remove_entry(struct docker *d, struct docker_entry *e)
+{
+        table_remove(&d->table, e);
+        d->dirty = true;
+}
+
 /* ---- events ---- */
-
-static void note_gone(struct docker *d, uint64_t hash)
-{
-        if (!d->list)
-                return;
-        d->list_contested = true;
-        if (d->n_gone < MAX_GONE)
-                d->gone[d->n_gone++] = hash;
-}
-
-static bool is_gone(const struct docker *d, uint64_t hash)
-{
-        for (size_t i = 0; i < d->n_gone; i++)
-                if (d->gone[i] == hash)
-                        return true;
-        return d->n_gone == MAX_GONE; /* then the list after this one tells */
-}
 
 static void apply_event(struct docker *d, const struct docker_event *ev)
 {
         struct docker_entry *e = table_find(&d->table, ev->id);
 
         if (ev->action == DOCKER_DESTROY) {
-                note_gone(d, table_hash(ev->id));
+                d->list_contested = true;
+                if (d->list)
+                        table_note_gone(&d->table, table_hash(ev->id));
                 if (e)
                         remove_entry(d, e);
                 return;
@@ -414,13 +247,11 @@ static void apply_event(struct docker *d, const struct docker_event *ev)
         if (!e)
                 return;
 
-        struct docker_container c = e->c;
-        docker_fold_event(ev, e, &c);
-        set_container(d, e, &c);
+        d->dirty |= docker_fold_event(e, ev);
         e->seq = ++d->seq;
         e->event_at = loop_now(d->loop);
         if (ev->action != DOCKER_OOM && ev->action != DOCKER_HEALTH && ev->action != DOCKER_PAUSE)
-                want_inspect(d, e, true);
+                table_want(&d->table, e, true);
         d->list_contested = true;
 }
 
@@ -457,7 +288,7 @@ static void on_events_head(void *arg, int status)
 
         if (status != 200 || d->phase != PHASE_STREAM)
                 return; /* on_events_done has the engine's words */
-        timer_clear(&d->deadline);
+        timer_clear(&d->timer[TIMER_DEADLINE]);
         d->stats.reconnects += d->stats.lists > 0; /* it worked before */
         d->phase = PHASE_LIVE;
         d->list_wanted = true;
@@ -486,7 +317,7 @@ static void start_events(struct docker *d)
         add_url(d, "/events?filters=", &url);
         docker_json_filters(d->project, true, &url);
         jsplit_reset(&d->event_split);
-        timer_set(&d->deadline, d->timeout);
+        timer_set(&d->timer[TIMER_DEADLINE], d->timeout);
         start(d, &rq, buf_str(&url), &d->events);
 }
 
@@ -496,16 +327,6 @@ static void start_events(struct docker *d)
 static bool unsettled(const struct docker *d, const struct docker_entry *e)
 {
         return e->seq > 0 && e->event_at > d->list_at - d->settle;
-}
-
-static void apply_item(struct docker *d, struct docker_entry *e, const struct docker_item *it)
-{
-        struct docker_container c = e->c;
-
-        if (c.facts.state != it->state)
-                want_inspect(d, e, true);
-        docker_fold_item(it, e, &c);
-        set_container(d, e, &c);
 }
 
 static int on_item(void *arg, const char *object, size_t len)
@@ -519,17 +340,20 @@ static int on_item(void *arg, const char *object, size_t len)
 
         struct docker_entry *e = table_find(&d->table, it.id);
         if (!e) {
-                if (is_gone(d, table_hash(it.id)))
+                if (table_is_gone(&d->table, table_hash(it.id)))
                         return 0;
                 e = add_entry(d, it.id, it.service);
                 if (!e)
                         return -E2BIG;
         }
         e->mark = d->list_mark;
-        if (unsettled(d, e))
+        if (unsettled(d, e)) {
                 d->list_contested = true;
-        else
-                apply_item(d, e, &it);
+                return 0;
+        }
+        if (e->c.facts.state != it.state)
+                table_want(&d->table, e, true);
+        d->dirty |= docker_fold_item(e, &it);
         return 0;
 }
 
@@ -537,7 +361,7 @@ static int on_list_data(void *arg, const char *data, size_t len)
 {
         struct docker *d = arg;
 
-        timer_set(&d->deadline, d->timeout);
+        timer_set(&d->timer[TIMER_DEADLINE], d->timeout);
         d->list_error = jsplit_feed(&d->list_split, data, len, on_item, d);
         return d->list_error < 0 ? -1 : 0;
 }
@@ -564,14 +388,13 @@ static void list_complete(struct docker *d)
         d->stats.lists++;
         if (first)
                 d->works_at = loop_now(d->loop);
-        set_synced(d, true);
-        set_engine(d, ENGINE_OK, "");
+        set_engine(d, ENGINE_OK, true, "");
 
         /* The engine sends the stream's header a moment before it subscribes us: the second list
          * catches what fell into that gap. */
         if (d->list_contested || first) {
                 d->follow = d->follow ? MIN(2 * d->follow, FOLLOW_MAX * d->settle) : d->settle;
-                timer_set(&d->relist, d->follow);
+                timer_set(&d->timer[TIMER_RELIST], d->follow);
         } else {
                 d->follow = 0;
         }
@@ -582,7 +405,7 @@ static void on_list_done(void *arg, const struct http_result *r)
         struct docker *d = arg;
 
         d->list = NULL;
-        timer_clear(&d->deadline);
+        timer_clear(&d->timer[TIMER_DEADLINE]);
         soon(d);
         if (d->list_error == -EFBIG)
                 lose(d, ENGINE_ERROR, "list of containers: an entry is too big");
@@ -594,7 +417,7 @@ static void on_list_done(void *arg, const struct http_result *r)
                 lose_http(d, "list of containers", r);
         else if (!d->broken)
                 list_complete(d);
-        d->n_gone = 0;
+        d->table.n_gone = 0;
 }
 
 static void start_list(struct docker *d)
@@ -608,13 +431,13 @@ static void start_list(struct docker *d)
         add_url(d, "/containers/json?all=1&filters=", &url);
         docker_json_filters(d->project, false, &url);
         jsplit_reset(&d->list_split);
-        timer_clear(&d->relist);
-        timer_set(&d->deadline, d->timeout);
+        timer_clear(&d->timer[TIMER_RELIST]);
+        timer_set(&d->timer[TIMER_DEADLINE], d->timeout);
         d->list_wanted = d->list_contested = false;
         d->list_error = 0;
         d->list_at = loop_now(d->loop);
         d->list_mark++;
-        d->n_gone = 0;
+        d->table.n_gone = 0;
         start(d, &rq, buf_str(&url), &d->list);
 }
 
@@ -626,27 +449,20 @@ void docker_resync(struct docker *d)
 
 /* ---- the steps ---- */
 
-static void cancel(struct http_call **call)
-{
-        http_cancel(take_ptr(*call));
-}
-
 static void drop(struct docker *d)
 {
-        struct timer *timers[] = { &d->retry, &d->deadline, &d->relist, &d->later };
-
-        cancel(&d->version);
-        cancel(&d->ping);
-        cancel(&d->events);
-        cancel(&d->list);
+        http_cancel(take_ptr(d->version));
+        http_cancel(take_ptr(d->ping));
+        http_cancel(take_ptr(d->events));
+        http_cancel(take_ptr(d->list));
         for (size_t i = 0; i < N_INSPECT; i++)
-                cancel(&d->inspect[i].call);
-        for (size_t i = 0; i < ARRAY_SIZE(timers); i++)
-                timer_clear(timers[i]);
+                http_cancel(take_ptr(d->inspect[i].call));
+        for (size_t i = 0; i < N_TIMERS; i++)
+                timer_clear(&d->timer[i]);
         d->phase = PHASE_WAIT;
         d->broken = false;
         d->follow = 0;
-        d->n_gone = 0;
+        d->table.n_gone = 0;
 }
 
 /* At once if it worked for a while, then slower and slower. */
@@ -658,7 +474,7 @@ static void retry_later(struct docker *d)
 
         msec_t pause = d->tries ? (msec_t)BACKOFF_MIN << MIN(d->tries - 1, 4U) : 0;
         d->tries++;
-        timer_set(&d->retry, MIN(pause, (msec_t)BACKOFF_MAX));
+        timer_set(&d->timer[TIMER_RETRY], MIN(pause, (msec_t)BACKOFF_MAX));
 }
 
 static void on_step(void *arg)
@@ -687,23 +503,16 @@ static void on_relist(void *arg)
         docker_resync(arg);
 }
 
-static void on_later(void *arg)
-{
-        soon(arg);
-}
-
 static int init_timers(struct docker *d)
 {
-        const struct {
-                struct timer *timer;
-                timer_fn fn;
-        } rows[] = {
-                { &d->step, on_step },     { &d->retry, on_retry }, { &d->deadline, on_deadline },
-                { &d->relist, on_relist }, { &d->later, on_later },
-        };
+        static const timer_fn fns[N_TIMERS] = { [TIMER_STEP] = on_step,
+                                                [TIMER_RETRY] = on_retry,
+                                                [TIMER_DEADLINE] = on_deadline,
+                                                [TIMER_RELIST] = on_relist,
+                                                [TIMER_INSPECT] = on_step };
 
-        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-                if (timer_init(rows[i].timer, d->loop, rows[i].fn, d) < 0)
+        for (size_t i = 0; i < N_TIMERS; i++)
+                if (timer_init(&d->timer[i], d->loop, fns[i], d) < 0)
                         return -ENOMEM;
         return 0;
 }
@@ -724,16 +533,15 @@ int docker_new(struct loop *l, const struct docker_config *c, docker_changed_fn 
         jsplit_init(&d->list_split, MAX_OBJECT);
         d->socket = strdup(c->socket);
         d->project = strdup(c->project);
-        d->gone = calloc(MAX_GONE, sizeof(*d->gone));
 
-        int r = d->socket && d->project && d->gone ? init_timers(d) : -ENOMEM;
+        int r = d->socket && d->project ? init_timers(d) : -ENOMEM;
         if (r >= 0)
                 r = http_new(l, &d->http);
         if (r < 0) {
                 docker_free(d);
                 return r;
         }
-        timer_set(&d->retry, 0);
+        timer_set(&d->timer[TIMER_RETRY], 0);
         *ret = d;
         return 0;
 }
@@ -743,17 +551,13 @@ void docker_free(struct docker *d)
         if (!d)
                 return;
         drop(d);
-        timer_done(&d->step);
-        timer_done(&d->retry);
-        timer_done(&d->deadline);
-        timer_done(&d->relist);
-        timer_done(&d->later);
+        for (size_t i = 0; i < N_TIMERS; i++)
+                timer_done(&d->timer[i]);
         if (d->http)
                 http_free(d->http);
         jsplit_done(&d->event_split);
         jsplit_done(&d->list_split);
         table_free(&d->table);
-        free(d->gone);
         free(d->socket);
         free(d->project);
         free(d);

@@ -295,15 +295,36 @@ int docker_json_version(const char *json, size_t len, struct docker_version *ret
         return 0;
 }
 
-bool docker_json_message(const char *json, size_t len, char *dst, size_t size)
-{
-        CLEANUP(delete_json) cJSON *j = cJSON_ParseWithLength(json, len);
-        const char *s = field_str(j, "message");
+static const struct {
+        int error;
+        enum engine_state state;
+        const char *text; /* the socket's path follows */
+} ERRORS[] = {
+        { -ENOENT, ENGINE_REFUSED, "there is no socket" },
+        { -ECONNREFUSED, ENGINE_REFUSED, "nobody listens on" },
+        { -EACCES, ENGINE_REFUSED, "no permission to use" },
+        { -ECONNRESET, ENGINE_REFUSED, "the engine hung up on" },
+        { -EAGAIN, ENGINE_TIMEOUT, "the engine takes no more connections on" },
+        { -ETIMEDOUT, ENGINE_TIMEOUT, "the engine does not answer on" },
+};
 
-        if (s[0] == '\0')
-                return false;
-        str_copy(dst, size, s);
-        return true;
+enum engine_state docker_json_failure(const struct docker_failure *f, char *text, size_t size)
+{
+        for (size_t i = 0; f->error && i < ARRAY_SIZE(ERRORS); i++) {
+                if (ERRORS[i].error != f->error)
+                        continue;
+                snprintf(text, size, "%s %s", ERRORS[i].text, f->socket);
+                return ERRORS[i].state;
+        }
+        if (f->error) {
+                snprintf(text, size, "%s: %s", f->what, f->message);
+                return ENGINE_ERROR;
+        }
+
+        CLEANUP(delete_json) cJSON *j = cJSON_ParseWithLength(f->body, f->len);
+        const char *why = field_str(j, "message");
+        snprintf(text, size, "%s: HTTP %d%s%s", f->what, f->status, why[0] ? ": " : "", why);
+        return ENGINE_ERROR;
 }
 
 /* RFC 3986: everything but the unreserved. */

@@ -71,8 +71,18 @@ int docker_json_item(const char *json, size_t len, const char *project, struct d
 int docker_json_event(const char *json, size_t len, const char *project, struct docker_event *ret);
 int docker_json_detail(const char *json, size_t len, struct docker_detail *ret);
 
-/* The engine's own error sentence, {"message":"…"}; false if there is none. */
-bool docker_json_message(const char *json, size_t len, char *dst, size_t size);
+/* A request that failed: what the HTTP client says of it and, if it got that far, the answer. */
+struct docker_failure {
+        const char *what, *socket;
+        int error; /* negative errno; 0: the status is the matter */
+        const char *message;
+        int status;
+        const char *body; /* maybe the engine's own sentence, {"message":"…"} */
+        size_t len;
+};
+
+/* What it means, and a sentence for people. */
+enum engine_state docker_json_failure(const struct docker_failure *f, char *text, size_t size);
 
 /* Add the `filters` value of a query, percent-encoded: our project's label and, if `events`, the
  * container events above. */

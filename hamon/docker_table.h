@@ -19,13 +19,18 @@ struct docker_entry {
         msec_t inspect_at; /* not to be inspected before */
         uint32_t mark;     /* number of the last list that named it */
         bool has_health;   /* a healthcheck is configured */
-        bool want_inspect;
+        bool wanted;       /* an inspection is due */
 };
+
+enum { TABLE_GONE = 512 };
 
 struct docker_table {
         struct docker_entry *v;
         size_t n, size;
-        uint32_t *slots; /* 2 * size of them: index + 1, 0 = free */
+        uint32_t *slots;           /* 2 * size of them: index + 1, 0 = free */
+        size_t n_wanted, cursor;   /* inspections due; where to look for the next */
+        uint64_t gone[TABLE_GONE]; /* hashes of what was destroyed while a list is on its way */
+        size_t n_gone;
 };
 
 static inline uint64_t table_hash(const char *id)
@@ -113,11 +118,57 @@ static inline void table_unslot(struct docker_table *t, size_t hole)
         }
 }
 
+/* An inspection is a flag in the entry: a thousand wishes for the same one are one. */
+static inline void table_want(struct docker_table *t, struct docker_entry *e, bool wanted)
+{
+        if (e->wanted == wanted)
+                return;
+        e->wanted = wanted;
+        t->n_wanted = wanted ? t->n_wanted + 1 : t->n_wanted - 1;
+}
+
+/* The next one in turn whose time has come; else NULL, and the first other one's comes in
+ * *ret_wait ms. */
+static inline struct docker_entry *table_next_wanted(struct docker_table *t, msec_t now,
+                                                     msec_t *ret_wait)
+{
+        msec_t first = INT64_MAX;
+
+        for (size_t i = 0; i < t->n; i++) {
+                struct docker_entry *e = &t->v[(t->cursor + i) % t->n];
+                if (!e->wanted)
+                        continue;
+                if (e->inspect_at <= now) {
+                        t->cursor = (t->cursor + i + 1) % t->n;
+                        return e;
+                }
+                first = MIN(first, e->inspect_at);
+        }
+        *ret_wait = first - now;
+        return NULL;
+}
+
+static inline void table_note_gone(struct docker_table *t, uint64_t hash)
+{
+        if (t->n_gone < TABLE_GONE)
+                t->gone[t->n_gone++] = hash;
+}
+
+/* With too many of them, of everyone: the list after this one tells. */
+static inline bool table_is_gone(const struct docker_table *t, uint64_t hash)
+{
+        for (size_t i = 0; i < t->n_gone; i++)
+                if (t->gone[i] == hash)
+                        return true;
+        return t->n_gone == TABLE_GONE;
+}
+
 /* The last entry takes the place of the removed one. */
 static inline void table_remove(struct docker_table *t, struct docker_entry *e)
 {
         struct docker_entry *last = &t->v[t->n - 1];
 
+        table_want(t, e, false);
         table_unslot(t, table_slot(t, e->c.id, e->hash));
         if (e != last) {
                 t->slots[table_slot(t, last->c.id, last->hash)] = (uint32_t)(e - t->v) + 1;
@@ -133,36 +184,42 @@ static inline void table_free(struct docker_table *t)
         *t = (struct docker_table){ .n = 0 };
 }
 
-/* ---- facts: each fold changes a copy `c` of e->c, so that the caller sees what is new ---- */
+/* ---- facts: each fold returns true if something its owner sees is new ---- */
 
-static inline bool docker_same(const struct docker_container *a, const struct docker_container *b)
+static inline bool docker_update(struct docker_entry *e, const struct docker_container *now)
 {
-        return a->facts.state == b->facts.state && a->facts.health == b->facts.health &&
-               a->facts.exit_code == b->facts.exit_code && a->facts.oom == b->facts.oom &&
-               a->restarts == b->restarts && a->since == b->since;
+        const struct docker_container *was = &e->c;
+        bool same =
+                was->facts.state == now->facts.state && was->facts.health == now->facts.health &&
+                was->facts.exit_code == now->facts.exit_code && was->facts.oom == now->facts.oom &&
+                was->restarts == now->restarts && was->since == now->since;
+
+        if (!same)
+                e->c = *now;
+        return !same;
 }
 
-static inline void docker_fold_event(const struct docker_event *ev, struct docker_entry *e,
-                                     struct docker_container *c)
+static inline bool docker_fold_event(struct docker_entry *e, const struct docker_event *ev)
 {
-        struct container_facts *f = &c->facts;
+        struct docker_container c = e->c;
+        struct container_facts *f = &c.facts;
 
         switch (ev->action) {
         case DOCKER_CREATE:
                 *f = (struct container_facts){ .state = CTR_CREATED };
-                c->since = ev->time;
+                c.since = ev->time;
                 break;
         case DOCKER_START:
                 *f = (struct container_facts){ .state = CTR_RUNNING, .oom = f->oom };
                 if (e->has_health)
                         f->health = HEALTH_STARTING;
-                c->since = ev->time;
+                c.since = ev->time;
                 break;
         case DOCKER_DIE:
                 *f = (struct container_facts){ .state = CTR_EXITED,
                                                .exit_code = ev->exit_code,
                                                .oom = f->oom };
-                c->since = ev->time;
+                c.since = ev->time;
                 break;
         case DOCKER_PAUSE: /* health stands still, and is valid again after the unpause */
                 f->state = CTR_PAUSED;
@@ -180,33 +237,39 @@ static inline void docker_fold_event(const struct docker_event *ev, struct docke
         default:
                 break;
         }
+        return docker_update(e, &c);
 }
 
-static inline void docker_fold_item(const struct docker_item *it, struct docker_entry *e,
-                                    struct docker_container *c)
+static inline bool docker_fold_item(struct docker_entry *e, const struct docker_item *it)
 {
+        struct docker_container c = e->c;
+
         if (it->state != CTR_PAUSED) /* a list does not tell a paused container's health */
-                c->facts.health = it->health;
+                c.facts.health = it->health;
         if (it->health != HEALTH_NONE)
                 e->has_health = true;
-        c->facts.state = it->state;
-        c->facts.exit_code = it->exit_code;
+        c.facts.state = it->state;
+        c.facts.exit_code = it->exit_code;
         if (it->state == CTR_CREATED)
-                c->since = it->created;
+                c.since = it->created;
+        return docker_update(e, &c);
 }
 
 /* `fresh`: no event came since the inspection was asked for. */
-static inline void docker_fold_detail(const struct docker_detail *det, bool fresh,
-                                      struct docker_entry *e, struct docker_container *c)
+static inline bool docker_fold_detail(struct docker_entry *e, const struct docker_detail *det,
+                                      bool fresh)
 {
-        c->restarts = det->restarts;
-        c->facts.oom = det->oom;
+        struct docker_container c = e->c;
+
+        c.restarts = det->restarts;
+        c.facts.oom = det->oom;
         e->has_health = e->has_health || det->has_healthcheck;
         if (fresh) {
-                c->facts.state = det->state;
-                c->facts.health = det->health;
-                c->facts.exit_code = det->exit_code;
+                c.facts.state = det->state;
+                c.facts.health = det->health;
+                c.facts.exit_code = det->exit_code;
         }
-        if (fresh || c->since == 0)
-                c->since = det->since;
+        if (fresh || c.since == 0)
+                c.since = det->since;
+        return docker_update(e, &c);
 }

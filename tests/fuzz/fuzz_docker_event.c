@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_index(const struct docker_table *t)
 {
-        for (size_t i = 0; i < t->n; i++)
+        for (size_t i = 0; t->v && i < t->n; i++)
                 if (table_find(t, t->v[i].c.id) != &t->v[i])
                         abort();
 }
@@ -33,7 +33,7 @@ static int on_event(void *arg, const char *object, size_t len)
                         e = table_add(t, ev.id);
                 if (!e)
                         return -ENOMEM;
-                docker_fold_event(&ev, e, &e->c);
+                docker_fold_event(e, &ev);
         }
         check_index(t);
         return 0;

@@ -20,7 +20,7 @@ static int on_item(void *arg, const char *object, size_t len)
                 e = table_add(t, it.id);
         if (!e)
                 return -ENOMEM;
-        docker_fold_item(&it, e, &e->c);
+        docker_fold_item(e, &it);
         if (it.state >= CTR_STATE_COUNT_ || it.health >= HEALTH_COUNT_ || it.exit_code < 0 ||
             it.created < 0 || table_find(t, it.id) != e)
                 abort();
@@ -31,13 +31,16 @@ static void single_answers(const char *s, size_t len)
 {
         struct docker_version v;
         struct docker_detail d;
-        char message[32];
+        const struct docker_failure f = {
+                .what = "x", .socket = "/s", .status = 500, .body = s, .len = len
+        };
+        char text[32];
 
         if (docker_json_detail(s, len, &d) == 0 &&
             (d.state >= CTR_STATE_COUNT_ || d.health >= HEALTH_COUNT_ || d.since < 0))
                 abort();
         docker_json_version(s, len, &v);
-        docker_json_message(s, len, message, sizeof(message));
+        docker_json_failure(&f, text, sizeof(text));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -409,16 +409,39 @@ static void versions(void **unused)
         }
 }
 
-static void messages(void **unused)
+static void failures(void **unused)
 {
-        char text[8];
+        static const struct {
+                int error, status;
+                const char *body;
+                enum engine_state want;
+                const char *text;
+        } rows[] = {
+                { -ENOENT, 0, "", ENGINE_REFUSED, "there is no socket /s" },
+                { -ECONNREFUSED, 0, "", ENGINE_REFUSED, "nobody listens on /s" },
+                { -EACCES, 0, "", ENGINE_REFUSED, "no permission to use /s" },
+                { -ECONNRESET, 0, "", ENGINE_REFUSED, "the engine hung up on /s" },
+                { -EAGAIN, 0, "", ENGINE_TIMEOUT, "the engine takes no more connections on /s" },
+                { -ETIMEDOUT, 200, "", ENGINE_TIMEOUT, "the engine does not answer on /s" },
+                { -EPROTO, 0, "", ENGINE_ERROR, "list: oh" },
+                { 0, 500, "{\"message\":\"ill\"}", ENGINE_ERROR, "list: HTTP 500: ill" },
+                { 0, 404, "{\"message\":7}", ENGINE_ERROR, "list: HTTP 404" },
+                { 0, 301, "<html>", ENGINE_ERROR, "list: HTTP 301" },
+                { 0, 500, "", ENGINE_ERROR, "list: HTTP 500" },
+                { 0, 500, "{\"message\":\"0123456789012345678901234567890123456789\"}",
+                  ENGINE_ERROR, "list: HTTP 500: 0123456789012345678901234567890" },
+        };
+        char text[48];
 
         (void)unused;
-        assert_true(docker_json_message("{\"message\":\"oh dear me\"}", 24, text, sizeof(text)));
-        assert_string_equal(text, "oh dear");
-        assert_false(docker_json_message("{\"message\":7}", 13, text, sizeof(text)));
-        assert_false(docker_json_message("<html>", 6, text, sizeof(text)));
-        assert_false(docker_json_message("", 0, text, sizeof(text)));
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                const struct docker_failure f = {
+                        "list",         "/s",         rows[i].error,       "oh",
+                        rows[i].status, rows[i].body, strlen(rows[i].body)
+                };
+                assert_int_equal(docker_json_failure(&f, text, sizeof(text)), rows[i].want);
+                assert_string_equal(text, rows[i].text);
+        }
 }
 
 static void filters(void **unused)
@@ -449,7 +472,7 @@ int main(void)
                 cmocka_unit_test(event_not_ours), cmocka_unit_test(event_refused),
                 cmocka_unit_test(detail_states),  cmocka_unit_test(detail_healthcheck),
                 cmocka_unit_test(detail_times),   cmocka_unit_test(detail_numbers_are_clamped),
-                cmocka_unit_test(versions),       cmocka_unit_test(messages),
+                cmocka_unit_test(versions),       cmocka_unit_test(failures),
                 cmocka_unit_test(filters),
         };
 

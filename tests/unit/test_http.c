@@ -25,6 +25,7 @@ struct call {
         struct call *extra;               /* for ACT_START */
         enum act act[HOOKS];
         unsigned heads, pieces, done, stop_after;
+        bool silenced; /* cancelled or freed: no callback may come */
         int head_status, error, status;
         struct buf data; /* streamed or collected */
         char message[256];
@@ -92,6 +93,7 @@ static void act(struct call *c, enum hook hook)
         case ACT_NONE:
                 break;
         case ACT_CANCEL_SELF:
+                c->silenced = true;
                 http_cancel(c->handle);
                 if (hook != IN_DONE) { /* on_done will not come */
                         f->pending--;
@@ -106,6 +108,7 @@ static void act(struct call *c, enum hook hook)
                 begin(c->extra, "/ok");
                 break;
         case ACT_FREE:
+                c->silenced = true;
                 http_free(f->http);
                 f->http = NULL;
                 f->pending = 0;
@@ -119,6 +122,7 @@ static void on_head(void *arg, int status)
 {
         struct call *c = arg;
 
+        assert_false(c->silenced);
         c->heads++;
         c->head_status = status;
         act(c, IN_HEAD);
@@ -128,6 +132,7 @@ static int on_data(void *arg, const char *data, size_t len)
 {
         struct call *c = arg;
 
+        assert_false(c->silenced);
         assert_int_equal(c->heads, 1);
         c->pieces++;
         assert_int_equal(buf_add(&c->data, data, len), 0);
@@ -139,6 +144,7 @@ static void on_done(void *arg, const struct http_result *r)
 {
         struct call *c = arg;
 
+        assert_false(c->silenced);
         assert_non_null(r->message);
         assert_non_null(r->body);
         assert_int_equal(strlen(r->body) <= r->len, 1);

@@ -25,8 +25,8 @@ fault_boot() {
 	fault_forget power "$1"
 }
 
-fault_cable() { ip -n "$SWITCH" link set "p$1" down; }
-heal_cable() { ip -n "$SWITCH" link set "p$1" up; }
+fault_cable() { in_client ip link set "p$1" down; }
+heal_cable() { in_client ip link set "p$1" up; }
 
 fault_cut() {
 	net_add mute "p$1"

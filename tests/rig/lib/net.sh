@@ -9,8 +9,10 @@ SWITCH=$RIG_NAME-sw
 
 node_netns() { echo "$RIG_NAME-n$1"; }
 
-# Not "ip netns exec": that needs / to be a mount point, which it is not in a chroot.
+# Not "ip netns exec" nor "ip -n": they need / to be a mount point, which it is not in a chroot.
 in_client() { nsenter --net="/run/netns/$SWITCH" "$@"; }
+# Only the network of node N; in_node (node.sh) enters all of it.
+in_netns() { nsenter --net="/run/netns/$(node_netns "$1")" "${@:2}"; }
 
 cmd_client() {
 	[ -e "/run/netns/$SWITCH" ] || die "the rig is not up"
@@ -19,10 +21,10 @@ cmd_client() {
 
 switch_up() {
 	ip netns add "$SWITCH"
-	ip -n "$SWITCH" link set lo up
-	ip -n "$SWITCH" link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
-	ip -n "$SWITCH" addr add "$RIG_CLIENT/24" dev br0
-	ip -n "$SWITCH" link set br0 up
+	in_client ip link set lo up
+	in_client ip link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
+	in_client ip addr add "$RIG_CLIENT/24" dev br0
+	in_client ip link set br0 up
 	in_client nft -f - <<-'EOF'
 		table bridge fault {
 			set deaf { type ifname; }
@@ -53,23 +55,26 @@ switch_up() {
 }
 
 port_up() {
-	local n=$1 ns
-	ns=$(node_netns "$n")
-	ip netns add "$ns"
-	ip -n "$SWITCH" link add "p$n" type veth peer name eth0 netns "$ns"
-	ip -n "$SWITCH" link set "p$n" master br0 up
-	ip -n "$ns" link set lo up
-	ip -n "$ns" addr add "$(node_addr "$n")/24" dev eth0
-	ip -n "$ns" link set eth0 up
+	local n=$1
+	ip netns add "$(node_netns "$n")"
+	in_client ip link add "p$n" type veth peer name eth0 netns "$(node_netns "$n")"
+	in_client ip link set "p$n" master br0 up
+	in_netns "$n" ip link set lo up
+	in_netns "$n" ip addr add "$(node_addr "$n")/24" dev eth0
+	in_netns "$n" ip link set eth0 up
 }
 
 # Deleting the switch side takes the node's end with it, even if processes still hold the netns.
 port_down() {
-	ip -n "$SWITCH" link del "p$1" 2>/dev/null || :
+	in_client ip link del "p$1" 2>/dev/null || :
 	ip netns del "$(node_netns "$1")" 2>/dev/null || :
 }
 
-switch_down() { ip netns del "$SWITCH" 2>/dev/null || :; }
+switch_down() {
+	ip netns del "$SWITCH" 2>/dev/null || :
+	# "ip netns add" made a mount of its directory; a chroot must be removable afterwards.
+	mountpoint -q / || umount /run/netns 2>/dev/null || :
+}
 
 net_add() { in_client nft add element bridge fault "$1" "{ $2 }"; }
 net_del() { in_client nft delete element bridge fault "$1" "{ $2 }" 2>/dev/null || :; }
@@ -93,6 +98,6 @@ net_heal() {
 	done
 	net_loss_end
 	for n in $(all_nodes); do
-		ip -n "$SWITCH" link set "p$n" up 2>/dev/null || :
+		in_client ip link set "p$n" up 2>/dev/null || :
 	done
 }

@@ -79,17 +79,17 @@ banner() {
 float_where() {
 	local n
 	for n in $(all_nodes); do
-		! ip -n "$(node_netns "$n")" -o addr show dev eth0 2>/dev/null | grep "inet $RIG_FLOAT/" >/dev/null || echo "n$n"
+		! in_netns "$n" ip -o addr show dev eth0 2>/dev/null | grep "inet $RIG_FLOAT/" >/dev/null || echo "n$n"
 	done
 }
 
 float_add() {
-	ip -n "$(node_netns "$1")" addr replace "$RIG_FLOAT/24" dev eth0
+	in_netns "$1" ip addr replace "$RIG_FLOAT/24" dev eth0
 	# Debian's arping would announce the wrong sender without -S.
 	in_node "$1" arping -q -U -i eth0 -c 2 -S "$RIG_FLOAT" "$RIG_FLOAT" </dev/null >/dev/null 2>&1 || :
 }
 
-float_del() { ip -n "$(node_netns "$1")" addr del "$RIG_FLOAT/24" dev eth0 2>/dev/null || :; }
+float_del() { in_netns "$1" ip addr del "$RIG_FLOAT/24" dev eth0 2>/dev/null || :; }
 
 track_write() {
 	hamon_present || echo "$2" >"$(node_root "$1")/run/mailcow-ha/track"

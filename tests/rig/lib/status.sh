@@ -66,7 +66,7 @@ running_services() {
 # The address on lo is the mark of a VRRP master; otherwise the journal knows.
 vrrp_state() {
 	local state
-	if ip -n "$(node_netns "$1")" -o addr show dev lo | grep 192.0.2.51 >/dev/null; then
+	if in_netns "$1" ip -o addr show dev lo | grep 192.0.2.51 >/dev/null; then
 		echo MASTER
 	elif ! unit_active "$1" keepalived; then
 		echo stopped

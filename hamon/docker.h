@@ -20,10 +20,12 @@ struct docker_container {
         char service[64]; /* label com.docker.compose.service */
         struct container_facts facts;
         unsigned restarts; /* RestartCount of the engine, kept current by start events */
-        int64_t since;     /* unix time of the last start or stop, 0 = unknown yet */
+        int64_t since;     /* unix time of the last start or stop, else of the creation; 0 = unknown
+                              yet */
 };
 
-/* Something about the engine or a container is different now. Called from the loop. */
+/* Something about the engine or a container is different now. Called from the loop, once for all
+ * that came in one turn; everything below may be called from it, docker_free() too. */
 typedef void (*docker_changed_fn)(void *arg);
 
 int docker_new(struct loop *l, const struct docker_config *c, docker_changed_fn changed, void *arg,
@@ -47,6 +49,9 @@ const struct docker_container *docker_get(const struct docker *d,
 
 /* Counters since docker_new(), for metrics and tests. */
 struct docker_stats {
-        uint64_t events, events_bad, lists, reconnects;
+        uint64_t events;     /* that concern the project's containers */
+        uint64_t events_bad; /* event streams dropped because they made no sense */
+        uint64_t lists;      /* complete ones */
+        uint64_t reconnects; /* event streams opened after the engine had worked before */
 };
 struct docker_stats docker_stats(const struct docker *d);

@@ -4,7 +4,7 @@ JOBS ?= $(shell nproc)
 DESTDIR ?=
 .DEFAULT_GOAL := build
 
-.PHONY: help deps build debug install demo test unit lint fmt bench fuzz coverage soak clean
+.PHONY: help deps build debug install uninstall demo test unit lint fmt bench fuzz coverage soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ debug: ## with sanitizers and tests: build/debug
 
 install: build ## into DESTDIR (default /usr)
 	@DESTDIR=$(DESTDIR) cmake --install build/release
+
+uninstall: ## take away what `make install` put there (configuration stays)
+	@[ ! -e build/release/install_manifest.txt ] || xargs -I {} rm -f $(DESTDIR){} <build/release/install_manifest.txt
 
 demo: ## three nodes on this machine: faults, and how fast hamon sees them (KEEP=1 leaves it up)
 	@tools/deps build rig

@@ -3,13 +3,14 @@
 and prints milliseconds from T0 to: the first notice, the verdict that is not fit, keepalived entering
 FAULT, and keepalived leaving it; then the reason. "-" = did not happen.
 
-usage: times.py T0 (epoch seconds)
+usage: times.py T0 [HEALED] (epoch seconds); what came after HEALED is only the way back
 """
 import json
 import re
 import sys
 
 t0 = float(sys.argv[1])
+healed = float(sys.argv[2]) - t0 if len(sys.argv) > 2 else float("inf")
 first = {}
 
 
@@ -25,9 +26,9 @@ for raw in sys.stdin:
         continue
     reason = re.search(r"reason=(\S+)", text)
     verdict = re.search(r"event=verdict .*verdict=(\S+)", text)
-    if "event=check" in text and re.search(r"to=(suspect|down)", text):
+    if at < healed and "event=check" in text and re.search(r"to=(suspect|down)", text):
         note("noticed", at, reason.group(1))
-    if verdict and verdict.group(1) != "fit":
+    if at < healed and verdict and verdict.group(1) != "fit":
         note("noticed", at, reason.group(1))
         note("unfit", at, reason.group(1))
     state = re.search(r"Entering (\S+) STATE", text)

@@ -4,6 +4,7 @@
 
 top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 rig=$top/tests/rig/rig
+# shellcheck disable=SC2034 # the scripts that read this file use it
 here=$top/tests/cluster
 work=$(mktemp -d "${TMPDIR:-/tmp}/mha-cluster.XXXXXX")
 

@@ -51,8 +51,7 @@ static int dial(const char *path, msec_t deadline, int *ret)
                         return -ETIMEDOUT;
                 pause_ms(PAUSE_MS);
         }
-        *ret = fd;
-        fd = -1;
+        *ret = take_fd(&fd);
         return 0;
 }
 

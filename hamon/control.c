@@ -251,8 +251,10 @@ void control_free(struct control *c)
 {
         if (!c)
                 return;
-        while (c->clients)
-                client_free(c->clients);
+        for (struct client *cl = c->clients, *next; cl; cl = next) {
+                next = cl->next;
+                client_free(cl);
+        }
         if (c->listener) {
                 evconnlistener_free(c->listener);
                 unlink(c->path);

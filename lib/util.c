@@ -11,16 +11,22 @@
 
 void freep(void *p)
 {
-        void *owned;
-
-        memcpy(&owned, p, sizeof owned); /* any pointer type, without breaking aliasing rules */
-        free(owned);
+        free(*(void **)p); /* p points to a pointer of any type: -fno-strict-aliasing */
 }
 
 void closep(int *fd)
 {
         if (*fd >= 0)
                 close(*fd);
+        *fd = -1;
+}
+
+int take_fd(int *fd)
+{
+        int taken = *fd;
+
+        *fd = -1;
+        return taken;
 }
 
 void fclosep(FILE **f)

@@ -1,4 +1,5 @@
-/* The inside of docker.c: its limits and its state. Nobody else includes this. */
+/* The inside of the Docker adapter: its limits, its state, and what its two halves want of each
+ * other. docker.c has the connection, docker_sync.c the containers; nobody else includes this. */
 #pragma once
 
 #include "hamon/docker.h"
@@ -83,3 +84,24 @@ struct docker {
         struct inspection inspect[N_INSPECT];
         struct docker_stats stats;
 };
+
+/* ---- docker.c: the connection ---- */
+
+/* Run a step when this turn's callbacks are through. */
+void docker_soon(struct docker *d);
+/* Start a GET; fills in what is the same for all. On failure the connection is given up. */
+void docker_ask(struct docker *d, struct http_request *rq, const char *url,
+                struct http_call **call);
+/* A list is complete: all is well. */
+void docker_works(struct docker *d);
+/* The connection is of no use any more: unsynced at once, the rest in the next step. While we wait
+ * for the next attempt this only says why (a ping may know better). */
+void docker_lose(struct docker *d, enum engine_state state, const char *text);
+/* A request failed. `what` names it in the sentence. */
+void docker_lose_http(struct docker *d, const char *what, const struct http_result *r);
+
+/* ---- docker_sync.c: the containers. Called by the step only ---- */
+
+void docker_start_events(struct docker *d);
+void docker_start_list(struct docker *d);
+void docker_start_inspects(struct docker *d); /* as many as are due and may run at once */

@@ -1,15 +1,17 @@
-/* GET /events as docker.c takes it: cut into objects in pieces of any size, parsed, folded into the
- * table, whose index must stay whole while containers come and go. The first byte says how large
- * the pieces are. */
+/* GET /events as docker_sync.c takes it: cut into objects in pieces of any size, parsed, folded
+ * into the table, whose index must stay whole while containers come and go. The first byte says how
+ * large the pieces are. */
 #include "hamon/docker_table.h"
 #include "lib/jsplit.h"
+#include <errno.h>
+#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_index(const struct docker_table *t)
 {
         for (size_t i = 0; t->v && i < t->n; i++)
-                if (table_find(t, t->v[i].c.id) != &t->v[i])
+                if (docker_table_find(t, t->v[i].c.id) != &t->v[i])
                         abort();
 }
 
@@ -24,13 +26,13 @@ static int on_event(void *arg, const char *object, size_t len)
         if (ev.action >= DOCKER_ACTION_COUNT_ || ev.health >= HEALTH_COUNT_ || ev.exit_code < 0)
                 abort();
 
-        struct docker_entry *e = table_find(t, ev.id);
+        struct docker_entry *e = docker_table_find(t, ev.id);
         if (ev.action == DOCKER_DESTROY) {
                 if (e)
-                        table_remove(t, e);
+                        docker_table_remove(t, e);
         } else {
                 if (!e)
-                        e = table_add(t, ev.id);
+                        e = docker_table_add(t, ev.id);
                 if (!e)
                         return -ENOMEM;
                 docker_fold_event(e, &ev);
@@ -56,6 +58,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 if (jsplit_feed(&j, s + at, MIN(piece, size - at), on_event, &t) < 0)
                         break;
         jsplit_done(&j);
-        table_free(&t);
+        docker_table_done(&t);
         return 0;
 }

@@ -1,8 +1,10 @@
-/* GET /containers/json as docker.c takes it: cut into objects in pieces of any size, parsed, folded
- * into the table. The same bytes also go through the parsers of single answers. The first byte says
- * how large the pieces are. */
+/* GET /containers/json as docker_sync.c takes it: cut into objects in pieces of any size, parsed,
+ * folded into the table. The same bytes also go through the parsers of single answers. The first
+ * byte says how large the pieces are. */
 #include "hamon/docker_table.h"
 #include "lib/jsplit.h"
+#include <errno.h>
+#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -15,14 +17,14 @@ static int on_item(void *arg, const char *object, size_t len)
         if (r <= 0)
                 return r;
 
-        struct docker_entry *e = table_find(t, it.id);
+        struct docker_entry *e = docker_table_find(t, it.id);
         if (!e)
-                e = table_add(t, it.id);
+                e = docker_table_add(t, it.id);
         if (!e)
                 return -ENOMEM;
         docker_fold_item(e, &it);
         if (it.state >= CTR_STATE_COUNT_ || it.health >= HEALTH_COUNT_ || it.exit_code < 0 ||
-            it.created < 0 || table_find(t, it.id) != e)
+            it.created < 0 || docker_table_find(t, it.id) != e)
                 abort();
         return 0;
 }
@@ -61,6 +63,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 if (jsplit_feed(&j, s + at, MIN(piece, size - at), on_item, &t) < 0)
                         break;
         jsplit_done(&j);
-        table_free(&t);
+        docker_table_done(&t);
         return 0;
 }

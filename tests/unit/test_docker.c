@@ -390,7 +390,7 @@ static void check_table(const struct docker_table *t, const bool *in, size_t n)
 
         for (size_t i = 0; i < n; i++) {
                 snprintf(id, sizeof(id), "%zx", i);
-                const struct docker_entry *e = table_find(t, id);
+                const struct docker_entry *e = docker_table_find(t, id);
                 assert_true((e != NULL) == in[i]);
                 if (e)
                         assert_string_equal(e->c.id, id);
@@ -408,20 +408,20 @@ static void table(void **unused)
         char id[24];
 
         (void)unused;
-        assert_null(table_find(&t, "0"));
+        assert_null(docker_table_find(&t, "0"));
         for (int i = 0; i < STEPS; i++) {
                 seed = seed * 1664525U + 1013904223U;
                 size_t k = (seed >> 8) % N;
                 snprintf(id, sizeof(id), "%zx", k);
                 if (in[k])
-                        table_remove(&t, table_find(&t, id));
+                        docker_table_remove(&t, docker_table_find(&t, id));
                 else
-                        assert_non_null(table_add(&t, id));
+                        assert_non_null(docker_table_add(&t, id));
                 in[k] = !in[k];
                 if (i % 100 == 0)
                         check_table(&t, in, N);
         }
-        table_free(&t);
+        docker_table_done(&t);
 }
 
 int main(void)

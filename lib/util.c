@@ -29,12 +29,6 @@ int take_fd(int *fd)
         return taken;
 }
 
-void fclosep(FILE **f)
-{
-        if (*f)
-                fclose(*f);
-}
-
 msec_t clock_ms(void)
 {
         struct timespec ts;
@@ -212,10 +206,10 @@ int write_file_atomic(const char *path, mode_t mode, const char *data, size_t le
 
 int make_parents(const char *path)
 {
-        CLEANUP(freep) char *copy = strdup(path);
-        if (!copy)
-                return -ENOMEM;
+        char copy[4096];
 
+        if (!str_copy(copy, sizeof copy, path) || !*copy)
+                return -ENAMETOOLONG;
         for (char *p = strchr(copy + 1, '/'); p; p = strchr(p + 1, '/')) {
                 *p = '\0';
                 if (mkdir(copy, 0755) < 0 && errno != EEXIST)

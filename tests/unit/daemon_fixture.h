@@ -20,7 +20,12 @@ enum { ASK_MS = 2000 };
         "WSREP_LOCAL_STATE=0\nWSREP_LOCAL_STATE_COMMENT=Initialized\nWSREP_CLUSTER_SIZE=1\n" \
         "wsrep_on=ON\nwsrep_provider=x\nwsrep_reject_queries=NONE\nread_only=OFF\n"
 
-#define TIMES  "interval = 60ms\ntimeout = 300ms\ngrace = 100ms\nstale = 2s\nresync = 1s\n"
+/* The usual: facts count soon, and a busy machine makes no failures. */
+#define TIMES "interval = 60ms\ntimeout = 5s\ngrace = 100ms\nstale = 20s\nresync = 1s\n"
+/* For what must not fail at all. */
+#define PATIENT "interval = 60ms\ntimeout = 5s\ngrace = 20s\nstale = 20s\nresync = 1s\n"
+/* For what hangs. */
+#define SHORT  "interval = 100ms\ntimeout = 400ms\ngrace = 100ms\nstale = 1s\nresync = 1s\n"
 #define FIT_0  "0\n"
 #define UNFIT_ "-254\n"
 

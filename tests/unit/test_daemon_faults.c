@@ -94,8 +94,7 @@ static void test_engine_restart(void **state)
         struct stat before, after;
 
         (void)state;
-        configure((struct settings){ .check = "interval = 100ms\ntimeout = 400ms\ngrace = "
-                                              "20s\nstale = 2s\nresync = 1s\n" });
+        configure((struct settings){ .check = PATIENT });
         start_master();
         assert_int_equal(stat(at(&fx.tmp, "track"), &before), 0);
         docker_say("restart");

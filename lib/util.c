@@ -29,6 +29,12 @@ int take_fd(int *fd)
         return taken;
 }
 
+void fclosep(FILE **f)
+{
+        if (*f)
+                fclose(*f);
+}
+
 msec_t clock_ms(void)
 {
         struct timespec ts;

@@ -20,6 +20,7 @@ typedef int64_t msec_t; /* milliseconds, of a duration or on CLOCK_BOOTTIME */
 
 void freep(void *p);  /* CLEANUP(freep) char *s */
 void closep(int *fd); /* CLEANUP(closep) int fd = -1; leaves -1 */
+void fclosep(FILE **f);
 int take_fd(int *fd); /* hand over a descriptor: returns it, leaves -1 */
 
 /* Hand over a pointer: returns it and leaves NULL behind. */

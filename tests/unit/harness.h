@@ -81,12 +81,12 @@ static inline const char *at(const struct tmp *t, const char *name)
 
 static inline void PRINTF(2, 3) put_file(const char *path, const char *fmt, ...)
 {
-        CLEANUP(fclosep) FILE *f = fopen(path, "we");
+        CLEANUP(closep) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
         va_list ap;
 
-        assert_non_null(f);
+        assert_true(fd >= 0);
         va_start(ap, fmt);
-        vfprintf(f, fmt, ap);
+        vdprintf(fd, fmt, ap);
         va_end(ap);
 }
 

@@ -129,15 +129,15 @@ static void serve_on(int listener, serve_fn fn)
 {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         signal(SIGPIPE, SIG_IGN);
-        for (unsigned n = 0; fn; n++) {
+        for (unsigned n = 0;; n++) {
+                if (!fn)
+                        pause(); /* for ever */
                 int fd = accept(listener, NULL, NULL);
                 if (fd < 0)
                         _exit(1);
                 fn(fd, n);
                 close(fd);
         }
-        pause();
-        _exit(0);
 }
 
 static void serve(serve_fn fn)

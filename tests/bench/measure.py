@@ -42,10 +42,10 @@ def cpu_ticks(pid):
 
 
 def memory(pid):
-    """(RSS, peak RSS) in MiB."""
+    """VmRSS, VmHWM, RssAnon … in MiB."""
     with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as f:
         fields = dict(line.split(":", 1) for line in f)
-    return tuple(int(fields[k].split()[0]) / 1024 for k in ("VmRSS", "VmHWM"))
+    return {k: int(v.split()[0]) / 1024 for k, v in fields.items() if v.endswith(" kB\n")}
 
 
 class Watch:
@@ -66,28 +66,32 @@ class Watch:
 
 
 def kill_and_wait(pid, watch, changed, deaths, seconds=10.0):
-    """kill -9, then wait for both the engine's own `die` event and the changed file. Returns the
-    milliseconds to (event, file); a file that changes before the event is fine."""
-    poll, event, file = select.poll(), None, None
+    """kill -9, then wait until the kernel says so (pidfd), the engine does (its `die` event) and the
+    file has changed. Returns the milliseconds to each as a dict; what did not come is missing."""
+    poll, came, pidfd = select.poll(), {}, os.pidfd_open(pid)
     watch.read()
-    poll.register(watch.fd, select.POLLIN)
-    poll.register(deaths, select.POLLIN)
+    for fd in (watch.fd, deaths.fileno(), pidfd):
+        poll.register(fd, select.POLLIN)
     start = time.monotonic_ns()
     os.kill(pid, 9)
-    while event is None or file is None:
+    while len(came) < 3:
         ready = poll.poll(seconds * 1000)
-        now = time.monotonic_ns()
+        ms = (time.monotonic_ns() - start) / 1e6
         if not ready:
-            return event, file
+            break
         for fd, _ in ready:
-            if fd == watch.fd:
+            if fd == pidfd:
+                came["kernel"] = ms
+                poll.unregister(pidfd)
+            elif fd == watch.fd:
                 watch.read()
-                if file is None and changed():
-                    file = (now - start) / 1e6
+                if "file" not in came and changed():
+                    came["file"] = ms
             else:
                 deaths.recv(65536)
-                event = event or (now - start) / 1e6
-    return event, file
+                came.setdefault("engine", ms)
+    os.close(pidfd)
+    return came
 
 
 class Runs:
@@ -120,14 +124,16 @@ def number(value, unit):
 
 
 class Table:
-    """Rows of label, ours, theirs, how many times less, and the aim with ok or missed."""
+    """Rows of label, ours, theirs, how many times less, and the aim with ok or missed. What the aim
+    is about: best = "less" our number, "ratio" theirs / ours, "both" the greater of the two."""
 
     missed = 0
 
-    def __init__(self, out, title, ours="hamon", theirs="shell way"):
+    def __init__(self, out, title, ours="hamon", theirs="shell way", factor="less by"):
         self.out, self.colour = out, out.isatty()
+        self.line()
         self.line(self.paint(BOLD, title))
-        self.line(self.paint(DIM, f"    {'':34}{ours:>12}{theirs:>14}{'less by':>10}"))
+        self.line(self.paint(DIM, f"    {'':34}{ours:>12}{theirs:>14}{factor:>10}"))
 
     def paint(self, code, text):
         return code + text + PLAIN if self.colour else text
@@ -141,7 +147,8 @@ class Table:
             factor = number(theirs / ours, "×")
         text = f"    {label:<34}{number(ours, unit):>12}{number(theirs, unit):>14}{factor:>10}"
         if aim is not None:
-            value = theirs / ours if best == "ratio" else ours
+            both = max(v for v in (ours, theirs) if v is not None) if best == "both" else ours
+            value = theirs / ours if best == "ratio" else both
             fine = value >= aim if best == "ratio" else value <= aim if aim == 0 else value < aim
             sign = "≥" if best == "ratio" else "=" if aim == 0 else "<"
             goal = f"{sign} {number(aim, '×' if best == 'ratio' else unit)}"

@@ -196,6 +196,7 @@ static inline int setup(void **state)
         struct sockaddr_un sa = { .sun_family = AF_UNIX };
 
         (void)state;
+        last_heard = fx.answer;
         fx.daemon = 0;
         if (tmp_make(&fx.tmp) < 0)
                 return -1;

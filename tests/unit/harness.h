@@ -26,12 +26,15 @@
 
 enum { PATIENCE_MS = 10000, MAX_ARGS = 24 };
 
+/* What a failed wait may tell besides its condition; tests point it at what they heard last. */
+static const char *last_heard __attribute__((unused)) = "";
+
 /* Wait until the condition holds; the test fails if it never does. */
-#define EVENTUALLY(condition)                                                     \
-        do {                                                                      \
-                for (msec_t end_ = clock_ms() + PATIENCE_MS; !(condition); nap()) \
-                        if (clock_ms() > end_)                                    \
-                                fail_msg("never came true: %s", #condition);      \
+#define EVENTUALLY(condition)                                                                \
+        do {                                                                                 \
+                for (msec_t end_ = clock_ms() + PATIENCE_MS; !(condition); nap())            \
+                        if (clock_ms() > end_)                                               \
+                                fail_msg("never came true: %s; %s", #condition, last_heard); \
         } while (0)
 
 static inline void nap(void)

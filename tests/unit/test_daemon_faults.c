@@ -79,6 +79,7 @@ static const struct engine_fault {
 static void test_engine(void **state)
 {
         (void)state;
+        configure((struct settings){ .check = SHORT });
         start_fit();
         for (size_t i = 0; i < ARRAY_SIZE(ENGINES); i++) {
                 docker_say(ENGINES[i].harm);
@@ -121,6 +122,7 @@ static const struct galera_fault {
 static void test_galera(void **state)
 {
         (void)state;
+        configure((struct settings){ .check = SHORT });
         start_fit();
         for (size_t i = 0; i < ARRAY_SIZE(GALERAS); i++) {
                 galera_says(GALERAS[i].rows);

@@ -127,9 +127,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const char *text = (const char *)data + 1;
         size--;
 
-        CLEANUP(freep) char *line = strndup(text, size);
+        char *line = strndup(text, size);
+        if (!line)
+                abort();
         parse(line, true);
         parse(line, false);
+        free(line);
 
         int fd = dial();
         converse(fd, text, size, piece, &got);

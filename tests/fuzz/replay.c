@@ -12,21 +12,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { INPUT_MAX = 4 * 1024 * 1024 };
 
 /* A copy of exactly this size: reading one byte too many is then seen by ASan. */
+static bool feed(const char *text, size_t len)
+{
+        uint8_t *exact = malloc(len ? len : 1);
+        if (!exact)
+                return false;
+
+        memcpy(exact, text, len);
+        LLVMFuzzerTestOneInput(exact, len);
+        free(exact);
+        return true;
+}
+
 static int replay_file(const char *path)
 {
         CLEANUP(freep) char *text = NULL;
-        CLEANUP(freep) uint8_t *exact = NULL;
-        size_t len;
+        size_t len = 0;
 
         int r = read_file(path, INPUT_MAX, &text, &len);
-        if (r == 0 && !(exact = malloc(len ? len : 1)))
-                r = -1;
-        if (r < 0) {
+        if (r < 0 || !text || !feed(text, len)) {
                 fprintf(stderr, "%s: cannot be read: %s\n", path, strerror(-r));
                 return -1;
         }
-        memcpy(exact, text, len);
-        LLVMFuzzerTestOneInput(exact, len);
         return 1;
 }
 

@@ -99,6 +99,20 @@ static inline void configure(struct settings s)
         put_file(fx.conf, "%s", buf_str(&text));
 }
 
+/* Replace the first `from` in the configuration by `to`, which is as long. */
+static inline void edit_config(const char *from, const char *to)
+{
+        CLEANUP(freep) char *text = NULL;
+
+        assert_int_equal(strlen(from), strlen(to));
+        assert_int_equal(read_file(fx.conf, 8192, &text, NULL), 0);
+        char *p = strstr(text, from);
+        assert_non_null(p);
+        while (*to)
+                *p++ = *to++;
+        put_file(fx.conf, "%s", text);
+}
+
 static inline void daemon_start(void)
 {
         const char *argv[] = { program("hamond"), "-c", fx.conf, "run", NULL };

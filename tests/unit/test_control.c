@@ -169,7 +169,8 @@ static void test_line_length(void **state)
 
         (void)state;
         memset(line, 'x', sizeof line);
-        memcpy(line, "galera ", 7);
+        for (size_t i = 0; i < 7; i++)
+                line[i] = "galera "[i];
         line[CONTROL_MAX_LINE] = '\n'; /* the longest line there may be */
         snprintf(want, sizeof want, "4[%.*s]\n", CONTROL_MAX_LINE - 7, line + 7);
         assert_answer(line, CONTROL_MAX_LINE + 1, want);

@@ -177,14 +177,8 @@ static void test_reload_changes_services(void **state)
         start_fit();
         docker_say("die w1 1");
         EVENTUALLY(track_is(UNFIT_));
-        CLEANUP(freep) char *text = NULL;
-        assert_int_equal(read_file(fx.conf, 8192, &text, NULL), 0);
-        char *warm = strstr(text, "warm = w1\n"), *ignore = strstr(text, "ignore = i1\n");
-        assert_non_null(warm);
-        assert_non_null(ignore);
-        memcpy(warm, "warm = i1\n", 10);
-        memcpy(ignore, "ignore = w1\n", 12);
-        put_file(fx.conf, "%s", text);
+        edit_config("warm = w1\n", "warm = i1\n");
+        edit_config("ignore = i1\n", "ignore = w1\n");
         docker_say("start i1");
         kill(fx.daemon, SIGHUP);
         EVENTUALLY(says("check", "fit role=standby reason=ok ") && track_is(FIT_0));
@@ -220,13 +214,8 @@ static void test_reload_that_cannot_be(void **state)
         (void)state;
         start_fit();
         configure((struct settings){ .name = "worse" });
-        CLEANUP(freep) char *text = NULL;
-        assert_int_equal(read_file(fx.conf, 8192, &text, NULL), 0);
-        char *fifo = strstr(text, "/fifo\n");
-        assert_non_null(fifo);
-        memcpy(fifo, "/conf\n", 6);
+        edit_config("/fifo\n", "/conf\n");
         put_file(at(&fx.tmp, "conf"), "a file");
-        put_file(fx.conf, "%s", text);
         kill(fx.daemon, SIGHUP);
         EVENTUALLY(logged("result=refused"));
         EVENTUALLY(says("status", "n1  standby  fit (ok)"));
@@ -238,12 +227,7 @@ static void test_reload_keeps_the_role(void **state)
 {
         (void)state;
         start_master();
-        CLEANUP(freep) char *text = NULL;
-        assert_int_equal(read_file(fx.conf, 8192, &text, NULL), 0);
-        char *name = strstr(text, "/vrrp\n");
-        assert_non_null(name);
-        memcpy(name, "/pprv\n", 6);
-        put_file(fx.conf, "%s", text);
+        edit_config("/vrrp\n", "/pprv\n");
         kill(fx.daemon, SIGHUP);
         EVENTUALLY(file_holds(at(&fx.tmp, "pprv"), "MASTER\n"));
         EVENTUALLY(says("check", "fit role=master reason=ok "));

@@ -219,6 +219,11 @@ void node_galera(struct node *n, const struct galera_facts *f, msec_t now)
         n->galera_facts = *f;
         if (finding.result == RES_PASS && now < n->distrust_until)
                 return; /* a thawed member says Primary, Synced for seconds: facts of the rig */
+        if (n->galera.seen && same(n->galera_folded, finding) &&
+            now - n->galera_counted < n->config->check.interval / 2)
+                return; /* anybody may ask for a poll: only news counts before its time */
+        n->galera_folded = finding;
+        n->galera_counted = now;
         verdict_step(&n->galera, &n->rule, finding, now);
 }
 

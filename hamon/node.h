@@ -31,6 +31,8 @@ struct node {
 
         struct galera_facts galera_facts;
         struct check_state galera;
+        struct finding galera_folded;
+        msec_t galera_counted;    /* when the last sample counted */
         enum verdict galera_told; /* what the last node_eval reported of it */
         msec_t distrust_until;    /* after a gap Galera's own word counts for nothing until then */
 

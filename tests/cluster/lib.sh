@@ -88,3 +88,20 @@ journal() {
 	on "$1" journalctl -q -o json --output-fields=MESSAGE,_SYSTEMD_UNIT -u hamon -u keepalived \
 		--since "@$2" --no-pager </dev/null
 }
+
+ALARM='event=verdict.* verdict=un|Entering .* STATE|event=clock_gap'
+
+# alarms T0: what went wrong since then, per node; sets bad=1 if anything did.
+alarms() {
+	local n alarms noise
+	for n in n1 n2 n3; do
+		journal "$n" "$1" | jq -r .MESSAGE >"$work/lines"
+		alarms=$(grep -cE "$ALARM" "$work/lines") || :
+		noise=$(grep -cE 'event=check .* to=suspect' "$work/lines") || :
+		say "  $n: $alarms alarms, $noise checks suspect for a while"
+		[ "$alarms" = 0 ] || {
+			bad=1
+			grep -E "event=|$ALARM" "$work/lines" | sed 's/^/    /' | tail -n 20
+		}
+	done
+}

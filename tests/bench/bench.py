@@ -138,7 +138,7 @@ def cost(world, hamon, argv, env):
     before = servers(world)
     theirs = spawn(WORK, SHELL_CHECKS, 0, argv, env)
     asked = (servers(world) - before) * 1000 / SHELL_CHECKS
-    empty = spawn(WORK, CHECKS, 0, [WORK + "/empty"])
+    empty = {libc: spawn(WORK, CHECKS, 0, [f"{WORK}/empty-{libc}"]) for libc in ("musl", "glibc")}
     for name, runs in (("hamon check", ours), ("naive-check.sh", theirs)):
         if runs.codes != {0}:
             raise Failure(f"(b) {name}: exit codes {runs.codes} of a fit node")
@@ -146,7 +146,8 @@ def cost(world, hamon, argv, env):
     t = table(f"(b) What does one check cost?   {ours.n} runs, {theirs.n} the shell way")
     t.row("CPU, mean, with all children", mean, shell_mean, aim=100, best="ratio")
     t.row("CPU, median", median(ours.cpu), median(theirs.cpu))
-    t.row("    of it a program that is empty", sum(empty.cpu) / empty.n)
+    for libc, runs in empty.items():
+        t.row(f"    an empty program with {libc}", sum(runs.cpu) / runs.n)
     t.row("CPU in those it asks", daemon, asked)
     t.row("time, median", median(ours.wall), median(theirs.wall))
     t.row("time, p99", percentile(ours.wall, 99), percentile(theirs.wall, 99))

@@ -4,7 +4,7 @@ JOBS ?= $(shell nproc)
 DESTDIR ?=
 .DEFAULT_GOAL := build
 
-.PHONY: help deps build debug install uninstall demo test unit lint fmt bench fuzz coverage soak clean
+.PHONY: help deps build debug install uninstall demo test unit lint fmt bench sim fuzz coverage soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,12 @@ fmt: ## format C and shell sources
 bench: build ## hamon beside the shell way, printed side by side
 	@tools/deps test rig
 	@tests/bench/run
+
+sim: ## a million seeds of the simulator (SEEDS, NODES)
+	@tools/deps build test
+	@cmake --preset sim >/dev/null
+	@cmake --build --preset sim -j $(JOBS) --target sim
+	@build/sim/bin/sim --seeds $(or $(SEEDS),1000000) --nodes $(or $(NODES),3)
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (default 300)
 	@tools/deps build test

@@ -1,0 +1,218 @@
+/* The lease of lease.h. What makes it safe, each line an R rule of the design:
+ *   - our validity runs from the *start* of the statement, a challenger's wait from the *end* of
+ * the read that first showed this (epoch, beat): whatever the network did in between is on our
+ * side;
+ *   - a lost answer is never taken for a failure: the token tells whose take it was;
+ *   - expired is tested before anything else, and what expired never comes back without a new take;
+ *   - sending a release ends our validity, not its answer. */
+#include "hamon/core/lease.h"
+
+#include <string.h>
+
+/* The two clocks measure ttl apart; crystals differ by less than this part of it. */
+enum { DRIFT_PART = 64 };
+
+void lease_init(struct lease *l, const char *me, uint64_t incarnation, struct lease_rule rule,
+                msec_t now)
+{
+        *l = (struct lease){ .incarnation = incarnation, .rule = rule, .next_at = now };
+        size_t len = strlen(me);
+        if (len >= LEASE_NAME)
+                len = LEASE_NAME - 1;
+        memcpy(l->me, me, len);
+}
+
+bool lease_valid(const struct lease *l, msec_t now)
+{
+        return l->held && now < l->valid_until;
+}
+
+enum lease_event lease_tick(struct lease *l, msec_t now)
+{
+        if (!l->held || now < l->valid_until)
+                return LEASE_SAME;
+        l->held = false;
+        l->names_us = true; /* until a read says otherwise */
+        return LEASE_EXPIRED;
+}
+
+static bool is_ours(const struct lease *l, const struct lease_row *row)
+{
+        return row->incarnation == l->incarnation && strcmp(row->holder, l->me) == 0;
+}
+
+bool lease_free(const struct lease *l, const struct lease_wish *w, msec_t now)
+{
+        if (!l->known)
+                return false;
+        if (!l->row.holder[0] || is_ours(l, &l->row) || w->skip_wait)
+                return true;
+        return now - l->still_since >= l->rule.ttl + l->rule.ttl / DRIFT_PART;
+}
+
+/* ---- what to send ---- */
+
+static enum lease_op choose(const struct lease *l, const struct lease_wish *w, msec_t now)
+{
+        if (l->op != OP_NONE || now < l->next_at)
+                return OP_NONE;
+        if (w->release && (l->held || l->names_us))
+                return OP_RELEASE;
+        if (l->held)
+                return OP_RENEW;
+        if (w->lead && !l->must_read && lease_free(l, w, now))
+                return OP_TAKE;
+        return OP_READ;
+}
+
+static struct lease_statement take(struct lease *l, const struct lease_wish *w)
+{
+        uint64_t beyond = w->min_epoch > l->row.epoch ? w->min_epoch : l->row.epoch;
+
+        l->claim_token = w->token;
+        l->claim_epoch = beyond + 1;
+        return (struct lease_statement){ .op = OP_TAKE,
+                                         .epoch = l->row.epoch,
+                                         .beat = l->row.beat,
+                                         .new_epoch = beyond + 1,
+                                         .token = w->token };
+}
+
+struct lease_statement lease_next(struct lease *l, const struct lease_wish *w, msec_t now)
+{
+        struct lease_statement s = { .op = choose(l, w, now) };
+
+        if (s.op == OP_NONE)
+                return s;
+        if (s.op == OP_TAKE) {
+                l->claiming = false; /* this compare-and-set settles an older take, either way */
+                s = take(l, w);
+        } else if (s.op != OP_READ) {
+                s.epoch = l->held ? l->epoch : l->row.epoch;
+        }
+        if (s.op == OP_RELEASE && l->held) {
+                l->held = false;
+                l->names_us = true; /* until the answer is there */
+                l->row.epoch = l->epoch;
+        }
+        l->op = s.op;
+        l->op_at = now;
+        return s;
+}
+
+msec_t lease_wait(const struct lease *l, const struct lease_wish *w, msec_t now)
+{
+        msec_t at = l->held ? l->valid_until : INT64_MAX;
+
+        if (l->op == OP_NONE && l->next_at < at)
+                at = l->next_at;
+        (void)w;
+        if (at == INT64_MAX)
+                return l->rule.look;
+        return at > now ? at - now : 0;
+}
+
+/* ---- how it ended ---- */
+
+static enum lease_event hold(struct lease *l, uint64_t epoch, msec_t since, msec_t now)
+{
+        l->claiming = false;
+        if (now >= since + l->rule.ttl) {
+                l->names_us = true; /* won, and already too old to be worth anything */
+                return LEASE_SAME;
+        }
+        l->names_us = false;
+        l->held = true;
+        l->epoch = epoch;
+        l->valid_until = since + l->rule.ttl;
+        return LEASE_WON;
+}
+
+static enum lease_event see(struct lease *l, const struct lease_row *row, msec_t now)
+{
+        if (!l->known || row->epoch != l->row.epoch || row->beat != l->row.beat)
+                l->still_since = now;
+        l->known = true;
+        l->must_read = false;
+        l->row = *row;
+        l->next_at = now + (l->claiming ? 0 : l->rule.look);
+
+        if (!is_ours(l, row)) {
+                l->names_us = false;
+                if (l->claiming && row->epoch >= l->claim_epoch)
+                        l->claiming = false; /* somebody was faster: ours can never apply */
+                return LEASE_SAME;
+        }
+        if (l->claiming && row->token == l->claim_token)
+                return hold(l, row->epoch, l->claim_at, now);
+        l->names_us = true;
+        return LEASE_SAME;
+}
+
+static enum lease_event took(struct lease *l, enum lease_answer a, msec_t now)
+{
+        if (a == ANSWER_DONE)
+                return hold(l, l->claim_epoch, l->op_at, now);
+        l->must_read = true;
+        if (a == ANSWER_UNKNOWN) {
+                l->claiming = true;
+                l->claim_at = l->op_at;
+        }
+        if (a == ANSWER_REFUSED)
+                l->next_at = now + l->rule.look;
+        return LEASE_SAME;
+}
+
+static enum lease_event renewed(struct lease *l, enum lease_answer a, msec_t now)
+{
+        if (a == ANSWER_DONE) {
+                l->valid_until = l->op_at + l->rule.ttl;
+                l->next_at = l->op_at + l->rule.renew > now ? l->op_at + l->rule.renew : now;
+                return LEASE_SAME;
+        }
+        if (a != ANSWER_NONE) {
+                l->next_at = now + l->rule.renew / 4; /* the time that is left is for trying */
+                return LEASE_SAME;
+        }
+        l->held = false;
+        l->must_read = true;
+        return LEASE_LOST;
+}
+
+static enum lease_event released(struct lease *l, enum lease_answer a, msec_t now)
+{
+        if (a == ANSWER_REFUSED || a == ANSWER_UNKNOWN) {
+                l->next_at = now + l->rule.renew / 4;
+                return LEASE_SAME;
+        }
+        l->names_us = false; /* done, or an earlier try had done it, or it is another's */
+        l->must_read = true;
+        return LEASE_FREED;
+}
+
+enum lease_event lease_done(struct lease *l, enum lease_answer a, const struct lease_row *row,
+                            msec_t now)
+{
+        enum lease_op op = l->op;
+        bool was_held = l->held;
+
+        l->op = OP_NONE;
+        l->next_at = now;
+        switch (op) {
+        case OP_READ:
+                if (a == ANSWER_DONE)
+                        return see(l, row, now);
+                l->next_at = now + l->rule.look;
+                return LEASE_SAME;
+        case OP_TAKE:
+                return took(l, a, now);
+        case OP_RENEW: /* ours may have expired while it was on its way: then it stays expired */
+                return was_held ? renewed(l, a, now) : LEASE_SAME;
+        case OP_RELEASE:
+                return released(l, a, now);
+        case OP_NONE:
+        case OP_COUNT_:
+                break;
+        }
+        return LEASE_SAME;
+}

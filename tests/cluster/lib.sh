@@ -71,6 +71,13 @@ all_fit() {
 	done
 }
 
+# Everybody is fit, n1 leads, and keepalived has had the time to agree on it.
+settled() {
+	all_fit "${1:-90}" && until_true 30 on n1 sh -c 'hamon check | grep -q "^fit role=master"' &&
+		until_true 30 on n2 grep -q BACKUP /run/mailcow-ha/vrrp &&
+		until_true 30 on n3 grep -q BACKUP /run/mailcow-ha/vrrp && sleep 2
+}
+
 vrrp() { on "$1" cat /run/mailcow-ha/vrrp 2>/dev/null; }
 track() { on "$1" cat /run/mailcow-ha/track 2>/dev/null; }
 

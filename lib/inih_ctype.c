@@ -5,22 +5,20 @@
 #include "lib/inih_ctype.h"
 
 enum {
-        LOWEST = -128, /* a char may be signed */
-        HIGHEST = 255,
+        BELOW = 128, /* a char may be signed */
+        ABOVE = 256,
         /* glibc's _ISspace: bit 5 of the classes as they would lie in big-endian memory */
         SPACE = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 1 << 13 : 1 << 5,
 };
 
-#define CHARACTER(c) [(c) - LOWEST]
-
-static const unsigned short CLASSES[HIGHEST - LOWEST + 1] = {
-        CHARACTER(' ') = SPACE,  CHARACTER('\t') = SPACE, CHARACTER('\n') = SPACE,
-        CHARACTER('\v') = SPACE, CHARACTER('\f') = SPACE, CHARACTER('\r') = SPACE,
+static const unsigned short CLASSES[BELOW + ABOVE] = {
+        [BELOW + ' '] = SPACE,  [BELOW + '\t'] = SPACE, [BELOW + '\n'] = SPACE,
+        [BELOW + '\v'] = SPACE, [BELOW + '\f'] = SPACE, [BELOW + '\r'] = SPACE,
 };
 
 const unsigned short *const *inih_ctype(void)
 {
-        static const unsigned short *const classes = &CLASSES[-LOWEST];
+        static const unsigned short *const classes = &CLASSES[BELOW];
 
         return &classes;
 }

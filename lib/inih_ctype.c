@@ -1,7 +1,7 @@
 /* Debian's libinih.a is compiled against glibc, where isspace() is a look into a table that
  * __ctype_b_loc() returns: a part of glibc's ABI that musl does not have. The front is linked with
  * musl, so it brings this function, and the linker is told that it is the one inih means
- * (hamon/CMakeLists.txt). It is compiled everywhere, so that it is tested beside the real one. */
+ * (cmake/front.cmake). It is compiled everywhere, so that it is tested beside the real one. */
 #include "lib/inih_ctype.h"
 
 enum {

@@ -107,6 +107,7 @@ alarms() {
 		noise=$(grep -cE 'event=check .* to=suspect' "$work/lines") || :
 		say "  $n: $alarms alarms, $noise checks suspect for a while"
 		[ "$alarms" = 0 ] || {
+			# shellcheck disable=SC2034 # the caller reads it
 			bad=1
 			grep -E "event=|$ALARM" "$work/lines" | sed 's/^/    /' | tail -n 20
 		}

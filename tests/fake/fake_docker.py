@@ -15,6 +15,7 @@ REF is a compose service name (the newest container of that name) or an id. Defa
     exec REF              the three exec_* events of a health probe
     restarting REF [CODE] die, and the state is then "restarting" (restart policy)
     set REF key=value …   change without an event: state health code restarts oom service project
+                          pid (of the first process, told while it is up; 0 at first)
     forget REF            remove without an event
     clear                 remove all without an event
     storm N               N events (die, start, healthy in turn) over all containers, fast
@@ -76,7 +77,7 @@ class Container:
         self.service, self.project, self.oneoff = service, project, oneoff
         self.state, self.health, self.code = state, health, int(code)
         self.check = health != "none"
-        self.restarts, self.oom = 0, False
+        self.restarts, self.oom, self.pid = 0, False, 0
         self.created = time.time() - 100
         self.started = self.created + 1 if state != "created" else 0
         self.finished = self.created + 2 if state in ("exited", "dead", "restarting") else 0
@@ -107,9 +108,10 @@ class Container:
 
     def detail(self):
         up = self.state in ("running", "paused", "restarting")
+        pid = self.pid if up and self.state != "restarting" else 0
         state = {"Status": self.state, "Running": up, "Paused": self.state == "paused",
                  "Restarting": self.state == "restarting", "OOMKilled": self.oom,
-                 "Dead": self.state == "dead", "Pid": 0, "ExitCode": self.code, "Error": "",
+                 "Dead": self.state == "dead", "Pid": pid, "ExitCode": self.code, "Error": "",
                  "StartedAt": stamp(self.started), "FinishedAt": stamp(self.finished)}
         config = {"Labels": self.labels()}
         if self.check:
@@ -564,10 +566,11 @@ class Control:
 
     def serve(self, c):
         try:
-            with c, c.makefile("rw") as f:
-                for line in f:
-                    f.write(self.run(line.rstrip("\n")) + "\n")
-                    f.flush()
+            # one file for both would throw away what it has read ahead when it writes
+            with c, c.makefile("r") as commands, c.makefile("w") as answers:
+                for line in commands:
+                    answers.write(self.run(line.rstrip("\n")) + "\n")
+                    answers.flush()
         except (OSError, ValueError):
             pass
 

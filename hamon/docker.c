@@ -230,8 +230,10 @@ int docker_new(struct loop *l, const struct docker_config *c, docker_changed_fn 
         jsplit_init(&d->list_split, MAX_OBJECT);
         d->socket = strdup(c->socket);
         d->project = strdup(c->project);
+        d->proc = strdup(c->proc ? c->proc : "/proc");
+        docker_pids_init(&d->pids, l, d->proc, docker_on_end, d);
 
-        int r = d->socket && d->project ? init_timers(d) : -ENOMEM;
+        int r = d->socket && d->project && d->proc ? init_timers(d) : -ENOMEM;
         if (r >= 0)
                 r = http_new(l, &d->http);
         if (r < 0) {
@@ -254,9 +256,11 @@ void docker_free(struct docker *d)
                 http_free(d->http);
         jsplit_done(&d->event_split);
         jsplit_done(&d->list_split);
+        docker_pids_done(&d->pids);
         docker_table_done(&d->table);
         free(d->socket);
         free(d->project);
+        free(d->proc);
         free(d);
 }
 

@@ -13,6 +13,7 @@ struct docker_config {
         const char *project; /* label com.docker.compose.project; copied */
         msec_t timeout;      /* for each request that should answer at once */
         msec_t settle;       /* how long a list may lag behind the events; 0 = 1 s */
+        const char *proc;    /* NULL = /proc; a test's own. Copied */
 };
 
 struct docker_container {
@@ -22,6 +23,8 @@ struct docker_container {
         unsigned restarts; /* RestartCount of the engine, kept current by start events */
         int64_t since;     /* unix time of the last start or stop, else of the creation; 0 = unknown
                               yet */
+        bool ended; /* the kernel saw its first process die, and nobody saw another one: it does
+                       not run, also while docker_synced() is false */
 };
 
 /* Something about the engine or a container is different now. Called from the loop, once for all
@@ -40,7 +43,7 @@ void docker_resync(struct docker *d);
 enum engine_state docker_engine(const struct docker *d);
 const char *docker_engine_text(const struct docker *d); /* a sentence, "" if nothing to say */
 /* True while the list is complete and the event stream is alive: only then is the absence or state
- * of a container a fact. */
+ * of a container a fact (but for those that have `ended`). */
 bool docker_synced(const struct docker *d);
 
 size_t docker_count(const struct docker *d);

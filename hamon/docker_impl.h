@@ -5,6 +5,7 @@
 #include "hamon/docker.h"
 
 #include "hamon/docker_json.h"
+#include "hamon/docker_pid.h"
 #include "hamon/docker_table.h"
 #include "lib/http.h"
 #include "lib/jsplit.h"
@@ -17,6 +18,7 @@ enum {
         SETTLE = 1000,      /* ms; see docker_config */
         FOLLOW_MAX = 16,    /* settles between a list and the next one, if events go on */
         INSPECT_AGAIN = 10, /* settles after a failed inspection; else one */
+        START_SOON = 10,    /* a start is inspected this part of a settle after the last time */
         BACKOFF_MIN = 100,  /* ms; the very first retry is at once */
         BACKOFF_MAX = 1000, /* ms */
         LIST_PATIENCE = 10, /* a list that keeps coming may take so many timeouts */
@@ -26,6 +28,7 @@ enum {
 #define API_NEWEST DOCKER_API(1, 43) /* what we know and ask for */
 
 _Static_assert(sizeof(((struct docker_container *)0)->id) == DOCKER_ID_SIZE, "ids fit");
+_Static_assert(sizeof(((struct docker_pid *)0)->id) == DOCKER_ID_SIZE, "ids fit");
 
 enum phase {
         PHASE_WAIT,    /* for the next attempt */
@@ -53,7 +56,7 @@ struct inspection {
 struct docker {
         struct loop *loop;
         struct http *http;
-        char *socket, *project;
+        char *socket, *project, *proc;
         msec_t timeout, settle;
         docker_changed_fn changed;
         void *arg;
@@ -72,6 +75,7 @@ struct docker {
         struct timer timer[N_TIMERS];
 
         struct docker_table table;
+        struct docker_pids pids; /* kept while the engine is gone */
         struct jsplit event_split, list_split;
         uint64_t seq; /* events so far */
         bool list_wanted;
@@ -100,8 +104,9 @@ void docker_lose(struct docker *d, enum engine_state state, const char *text);
 /* A request failed. `what` names it in the sentence. */
 void docker_lose_http(struct docker *d, const char *what, const struct http_result *r);
 
-/* ---- docker_sync.c: the containers. Called by the step only ---- */
+/* ---- docker_sync.c: the containers. Called by the step only, but for the first ---- */
 
+void docker_on_end(void *arg, const char *id); /* a docker_pid_fn */
 void docker_start_events(struct docker *d);
 void docker_start_list(struct docker *d);
 void docker_start_inspects(struct docker *d); /* as many as are due and may run at once */

@@ -8,6 +8,7 @@
 
 #include "hamon/core/facts.h"
 #include "lib/buf.h"
+#include <sys/types.h>
 
 enum {
         DOCKER_ID_SIZE = 65,
@@ -62,6 +63,7 @@ struct docker_detail {
         bool has_healthcheck; /* configured, whatever the state */
         int exit_code;
         bool oom;
+        pid_t pid; /* of its first process as the engine sees it, 0 = none */
         unsigned restarts;
         int64_t since; /* unix time of the last start or stop, else of the creation; 0 = not told */
 };

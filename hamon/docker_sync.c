@@ -2,10 +2,13 @@
  * list puts it right, an inspection tells what neither of them does. docker.c has the connection.
  *
  * Who is right? The engine publishes a death before its list shows it. So an event beats every list
- * that started less than `settle` after it, and such a list is followed by another one. */
+ * that started less than `settle` after it, and such a list is followed by another one. The kernel
+ * tells a death before all of them (docker_pid.h), and nobody talks it back to life: only a start
+ * does, or an inspection that shows another process. */
 #include "hamon/docker_impl.h"
 
 #include <errno.h>
+#include <time.h>
 
 static void add_url(const struct docker *d, const char *path, struct buf *url)
 {
@@ -22,6 +25,7 @@ static struct docker_entry *add_entry(struct docker *d, const char *id, const ch
 
         if (!e) {
                 docker_lose(d, ENGINE_ERROR, room ? "out of memory" : "too many containers");
+                docker_pids_done(&d->pids);
                 docker_table_done(&d->table);
                 return NULL;
         }
@@ -31,13 +35,64 @@ static struct docker_entry *add_entry(struct docker *d, const char *id, const ch
         return e;
 }
 
+static void unwatch(struct docker *d, struct docker_entry *e)
+{
+        docker_pid_drop(&d->pids, e->watch);
+        e->watch = 0;
+}
+
+static void watch(struct docker *d, struct docker_entry *e, pid_t pid)
+{
+        if (e->watch && e->pid == pid)
+                return;
+        unwatch(d, e);
+        e->watch = docker_pid_watch(&d->pids, e->c.id, pid);
+        if (e->watch)
+                e->pid = pid;
+}
+
+/* What lists and inspections that began earlier say of this container counts for nothing now. */
+static void overtake(struct docker *d, struct docker_entry *e)
+{
+        e->seq = ++d->seq;
+        e->event_at = loop_now(d->loop);
+        d->list_contested = true;
+}
+
+void docker_on_end(void *arg, const char *id)
+{
+        struct docker *d = arg;
+        struct docker_entry *e = docker_table_find(&d->table, id);
+
+        if (!e)
+                return;
+        unwatch(d, e);
+        d->dirty |= docker_fold_end(e, time(NULL));
+        overtake(d, e);
+        docker_soon(d);
+}
+
 static void remove_entry(struct docker *d, struct docker_entry *e)
 {
+        unwatch(d, e);
         docker_table_remove(&d->table, e);
         d->dirty = true;
 }
 
 /* ---- events ---- */
+
+/* A start is looked at soon, to watch its process (it cost the engine far more than the look does);
+ * a death not before it may have been restarted, so that one look does for both. */
+static void plan_inspection(struct docker *d, struct docker_entry *e, enum docker_action a)
+{
+        if (a == DOCKER_OOM || a == DOCKER_HEALTH || a == DOCKER_PAUSE)
+                return;
+        if (a == DOCKER_START)
+                e->inspect_at = e->asked_at ? e->asked_at + d->settle / START_SOON : 0;
+        else if (a == DOCKER_DIE)
+                e->inspect_at = MAX(e->inspect_at, loop_now(d->loop) + d->settle);
+        docker_table_want(&d->table, e, true);
+}
 
 static void apply_event(struct docker *d, const struct docker_event *ev)
 {
@@ -61,11 +116,10 @@ static void apply_event(struct docker *d, const struct docker_event *ev)
                 return;
 
         d->dirty |= docker_fold_event(e, ev);
-        e->seq = ++d->seq;
-        e->event_at = loop_now(d->loop);
-        if (ev->action != DOCKER_OOM && ev->action != DOCKER_HEALTH && ev->action != DOCKER_PAUSE)
-                docker_table_want(&d->table, e, true);
-        d->list_contested = true;
+        if (ev->action == DOCKER_START || !docker_is_up(e->c.facts.state))
+                unwatch(d, e);
+        plan_inspection(d, e, ev->action);
+        overtake(d, e);
 }
 
 static int on_event(void *arg, const char *object, size_t len)
@@ -166,7 +220,11 @@ static int on_item(void *arg, const char *object, size_t len)
         }
         if (e->c.facts.state != it.state)
                 docker_table_want(&d->table, e, true);
+        if (docker_is_late(e) && docker_is_up(it.state))
+                return 0; /* or it runs anew: the inspection tells */
         d->dirty |= docker_fold_item(e, &it);
+        if (!docker_is_up(it.state))
+                unwatch(d, e);
         return 0;
 }
 
@@ -276,7 +334,13 @@ static void on_inspect(void *arg, const struct http_result *r)
                 docker_table_want(&d->table, e, true);
                 return;
         }
+        if (docker_is_late(e) && docker_is_up(det.state) && det.pid == e->pid)
+                return; /* we know better */
         d->dirty |= docker_fold_detail(e, &det, e->seq == in->seq);
+        if (!docker_is_up(e->c.facts.state))
+                unwatch(d, e);
+        else if (!e->wanted) /* else a start may have come meanwhile */
+                watch(d, e, det.pid);
 }
 
 static void start_inspect(struct docker *d, struct inspection *in, struct docker_entry *e)
@@ -289,7 +353,8 @@ static void start_inspect(struct docker *d, struct inspection *in, struct docker
         add_url(d, "/containers/", &url);
         buf_addf(&url, "%s/json", e->c.id);
         docker_table_want(&d->table, e, false);
-        e->inspect_at = loop_now(d->loop) + d->settle;
+        e->asked_at = loop_now(d->loop);
+        e->inspect_at = e->asked_at + d->settle;
         in->d = d;
         in->seq = e->seq;
         str_copy(in->id, sizeof(in->id), e->c.id);

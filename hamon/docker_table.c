@@ -160,14 +160,25 @@ bool docker_table_is_gone(const struct docker_table *t, const char *id)
 
 /* ---- the folds ---- */
 
+bool docker_is_up(enum ctr_state s)
+{
+        return s == CTR_RUNNING || s == CTR_PAUSED;
+}
+
+bool docker_is_late(const struct docker_entry *e)
+{
+        return e->c.ended && e->c.facts.exit_code < 0;
+}
+
 /* True if it is news. */
 static bool update(struct docker_entry *e, const struct docker_container *now)
 {
         const struct docker_container *was = &e->c;
-        bool same =
-                was->facts.state == now->facts.state && was->facts.health == now->facts.health &&
-                was->facts.exit_code == now->facts.exit_code && was->facts.oom == now->facts.oom &&
-                was->restarts == now->restarts && was->since == now->since;
+        bool same = was->facts.state == now->facts.state &&
+                    was->facts.health == now->facts.health &&
+                    was->facts.exit_code == now->facts.exit_code &&
+                    was->facts.oom == now->facts.oom && was->restarts == now->restarts &&
+                    was->since == now->since && was->ended == now->ended;
 
         if (!same)
                 e->c = *now;
@@ -183,12 +194,14 @@ bool docker_fold_event(struct docker_entry *e, const struct docker_event *ev)
         case DOCKER_CREATE:
                 *f = (struct container_facts){ .state = CTR_CREATED };
                 c.since = ev->time;
+                c.ended = false;
                 break;
         case DOCKER_START:
                 *f = (struct container_facts){ .state = CTR_RUNNING, .oom = f->oom };
                 if (e->has_health)
                         f->health = HEALTH_STARTING;
                 c.since = ev->time;
+                c.ended = false;
                 break;
         case DOCKER_DIE:
                 *f = (struct container_facts){ .state = CTR_EXITED,
@@ -197,10 +210,10 @@ bool docker_fold_event(struct docker_entry *e, const struct docker_event *ev)
                 c.since = ev->time;
                 break;
         case DOCKER_PAUSE: /* health stands still, and is valid again after the unpause */
-                f->state = CTR_PAUSED;
+                f->state = c.ended ? f->state : CTR_PAUSED;
                 break;
-        case DOCKER_UNPAUSE:
-                f->state = CTR_RUNNING;
+        case DOCKER_UNPAUSE: /* a killed one dies on thawing, before we hear of that */
+                f->state = c.ended ? f->state : CTR_RUNNING;
                 break;
         case DOCKER_OOM:
                 f->oom = true;
@@ -225,6 +238,7 @@ bool docker_fold_item(struct docker_entry *e, const struct docker_item *it)
                 e->has_health = true;
         c.facts.state = it->state;
         c.facts.exit_code = it->exit_code;
+        c.ended = c.ended && !docker_is_up(it->state);
         if (it->state == CTR_CREATED)
                 c.since = it->created;
         return update(e, &c);
@@ -241,8 +255,21 @@ bool docker_fold_detail(struct docker_entry *e, const struct docker_detail *det,
                 c.facts.state = det->state;
                 c.facts.health = det->health;
                 c.facts.exit_code = det->exit_code;
+                c.ended = c.ended && !docker_is_up(det->state);
         }
         if (fresh || c.since == 0)
                 c.since = det->since;
+        return update(e, &c);
+}
+
+bool docker_fold_end(struct docker_entry *e, int64_t now)
+{
+        struct docker_container c = e->c;
+
+        c.facts = (struct container_facts){ .state = CTR_EXITED,
+                                            .exit_code = -1,
+                                            .oom = c.facts.oom };
+        c.since = now;
+        c.ended = true;
         return update(e, &c);
 }

@@ -11,10 +11,13 @@ struct docker_entry {
         uint64_t hash;     /* of c.id */
         uint64_t seq;      /* number of its last event, 0 = none yet */
         msec_t event_at;   /* when that came */
+        msec_t asked_at;   /* when it was inspected last, 0 = never */
         msec_t inspect_at; /* not to be inspected before */
         uint32_t mark;     /* number of the last list that named it */
         bool has_health;   /* a healthcheck is configured */
         bool wanted;       /* an inspection is due */
+        unsigned watch;    /* docker_pid_watch() on its first process, 0 = none */
+        pid_t pid;         /* the one watched last */
 };
 
 enum { TABLE_GONE = 512 };
@@ -54,3 +57,9 @@ bool docker_fold_event(struct docker_entry *e, const struct docker_event *ev);
 bool docker_fold_item(struct docker_entry *e, const struct docker_item *it);
 /* `fresh`: no event came since the inspection was asked for. */
 bool docker_fold_detail(struct docker_entry *e, const struct docker_detail *det, bool fresh);
+/* Its first process is dead; `now` in unix time. */
+bool docker_fold_end(struct docker_entry *e, int64_t now);
+
+bool docker_is_up(enum ctr_state s); /* it has a first process that lives */
+/* We saw it die, and the engine has not said so yet. */
+bool docker_is_late(const struct docker_entry *e);

@@ -24,6 +24,15 @@ static void galera_message(const struct node *n, char *dst, size_t size)
                          *f->text ? ": " : "", f->text);
 }
 
+static void exit_message(const struct container_facts *f, char *dst, size_t size)
+{
+        char code[32] = ""; /* the engine tells it later than the kernel tells the death */
+
+        if (f->exit_code >= 0)
+                snprintf(code, sizeof code, " with code %d", f->exit_code);
+        snprintf(dst, size, "exited%s%s", code, f->oom ? ", out of memory" : "");
+}
+
 static void service_message(const struct service *s, char *dst, size_t size)
 {
         const struct container_facts *f = &s->facts;
@@ -33,8 +42,7 @@ static void service_message(const struct service *s, char *dst, size_t size)
                          "no container; create it (docker compose up --no-start), or name the "
                          "service in stack.ignore");
         else if (f->state == CTR_EXITED)
-                snprintf(dst, size, "exited with code %d%s", f->exit_code,
-                         f->oom ? ", out of memory" : "");
+                exit_message(f, dst, size);
         else if (f->state == CTR_RUNNING && f->health != HEALTH_NONE)
                 snprintf(dst, size, "running, %s", CTR_HEALTHS[f->health]);
         else

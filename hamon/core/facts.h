@@ -24,7 +24,7 @@ enum ctr_health { HEALTH_NONE, HEALTH_STARTING, HEALTH_HEALTHY, HEALTH_UNHEALTHY
 struct container_facts {
         enum ctr_state state;
         enum ctr_health health;
-        int exit_code; /* of the last run; meaningful in EXITED, RESTARTING */
+        int exit_code; /* of the last run; meaningful in EXITED, RESTARTING; -1 = not told yet */
         bool oom;      /* the last run was killed for memory */
 };
 

@@ -100,6 +100,27 @@ static void copy_containers(struct daemon *d)
         node_containers_end(&d->node);
 }
 
+static bool another_runs(const struct daemon *d, const char *service)
+{
+        for (size_t i = 0; i < docker_count(d->docker); i++) {
+                const struct docker_container *c = docker_get(d->docker, i);
+                if (c->facts.state == CTR_RUNNING && str_eq(c->service, service))
+                        return true;
+        }
+        return false;
+}
+
+/* While the engine is silent the last picture of the containers stands, but for those whose end the
+ * kernel saw. */
+static void copy_ends(struct daemon *d)
+{
+        for (size_t i = 0; i < docker_count(d->docker); i++) {
+                const struct docker_container *c = docker_get(d->docker, i);
+                if (c->ended && !another_runs(d, c->service))
+                        node_container_ended(&d->node, c->service, &c->facts, c->since);
+        }
+}
+
 static void on_docker(void *arg);
 
 static int start_docker(struct daemon *d)
@@ -145,6 +166,8 @@ static void judge(struct daemon *d, enum fold fold)
                             docker_synced(d->docker));
                 if (docker_synced(d->docker))
                         copy_containers(d);
+                else
+                        copy_ends(d);
         }
         if (node_eval(&d->node, fold, now, on_change, d))
                 log_verdict(d);

@@ -198,6 +198,7 @@ int node_container(struct node *n, const char *service, const struct container_f
         if (s->present && !speaks_before(f, &s->facts))
                 return 0;
         s->present = true;
+        s->ended = false;
         s->facts = *f;
         s->restarts = restarts;
         s->since = since;
@@ -207,9 +208,24 @@ int node_container(struct node *n, const char *service, const struct container_f
 void node_containers_end(struct node *n)
 {
         for (size_t i = 0; i < n->n_services; i++)
-                if (!n->services[i].present)
+                if (!n->services[i].present) {
                         n->services[i].facts = (struct container_facts){ .state = CTR_MISSING };
+                        n->services[i].ended = false;
+                }
         forget_absent(n);
+}
+
+void node_container_ended(struct node *n, const char *service, const struct container_facts *f,
+                          int64_t since)
+{
+        bool found;
+        size_t at = place(n, service, &found);
+
+        if (!found)
+                return;
+        n->services[at].facts = *f;
+        n->services[at].since = since;
+        n->services[at].ended = true;
 }
 
 void node_galera(struct node *n, const struct galera_facts *f, msec_t now)
@@ -236,8 +252,10 @@ void node_set_role(struct node *n, enum role role, bool fault)
 void node_gap(struct node *n, msec_t now)
 {
         n->docker = n->galera = (struct check_state){ .verdict = V_UNKNOWN };
-        for (size_t i = 0; i < n->n_services; i++)
+        for (size_t i = 0; i < n->n_services; i++) {
                 n->services[i].state = (struct check_state){ .verdict = V_UNKNOWN };
+                n->services[i].ended = false;
+        }
         n->synced = false;
         n->engine = ENGINE_UNKNOWN;
         n->distrust_until = now + n->rule.stale;
@@ -276,10 +294,10 @@ static void step(const struct stepping *st, const char *name, struct check_state
 }
 
 /* The containers' facts hold as long as the engine check is not down: within its grace the last
- * picture stands. */
+ * picture stands. Who was seen to end without the engine's help has ended. */
 static struct finding service_finding(const struct node *n, const struct service *s)
 {
-        if (!n->synced)
+        if (!n->synced && !s->ended)
                 return (struct finding){ RES_SKIP, REASON_STARTING };
 
         struct finding f = judge_container(&s->facts, s->set, n->led ? ROLE_MASTER : ROLE_STANDBY);
@@ -319,11 +337,9 @@ static void step_services(const struct stepping *st)
         bool hold_picture = !n->synced && n->docker.seen &&
                             (n->docker.verdict == V_UP || n->docker.verdict == V_SUSPECT);
 
-        if (hold_picture)
-                return;
         for (size_t i = 0; i < n->n_services; i++) {
                 struct service *s = &n->services[i];
-                if (s->set != SET_IGNORED)
+                if (s->set != SET_IGNORED && (!hold_picture || s->ended))
                         step(st, s->name, &s->state, &s->folded, service_finding(n, s));
         }
 }

@@ -11,6 +11,7 @@ struct service {
         enum set set;
         bool optional, expected; /* expected: named in hamon.conf, so missing is a fault */
         bool present;            /* the last list had it */
+        bool ended;              /* node_container_ended(); until the next full picture */
         struct container_facts facts;
         unsigned restarts;
         int64_t since; /* unix time of the container's last start or stop, 0 = unknown */
@@ -60,6 +61,10 @@ void node_containers_begin(struct node *n);
 int node_container(struct node *n, const char *service, const struct container_facts *f,
                    unsigned restarts, int64_t since);
 void node_containers_end(struct node *n);
+/* The service's last running container ended, as was seen without the engine: a fact also while
+ * it is not synced. */
+void node_container_ended(struct node *n, const char *service, const struct container_facts *f,
+                          int64_t since);
 void node_galera(struct node *n, const struct galera_facts *f, msec_t now);
 void node_set_role(struct node *n, enum role role, bool fault); /* what keepalived last said */
 /* The process slept (frozen node, stopped daemon): forget what was known. */

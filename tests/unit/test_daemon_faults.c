@@ -1,6 +1,7 @@
 /* What the world does to the daemon: containers, the Docker engine and the database fail and come
  * back. Each time: the right verdict and reason, the right value in
  * the track file, and it comes back by itself. */
+#include "container.h"
 #include "daemon_fixture.h"
 
 /* ---- containers ---- */
@@ -105,6 +106,53 @@ static void test_engine_restart(void **state)
         assert_int_equal(before.st_ino, after.st_ino);
 }
 
+/* w1 dies for real, and the engine says nothing: while it lives, and while it is gone. */
+static void death_without_a_word(const char *harm)
+{
+        struct cgroup g;
+        char command[64], id[65];
+        pid_t child = child_start();
+
+        configure((struct settings){ .check = PATIENT });
+        docker_say("destroy w1");
+        docker_say("add 1 service=w1");
+        str_copy(id, sizeof id, fx.docker.reply + strlen("ok "));
+        snprintf(command, sizeof command, "set w1 pid=%d", child);
+        docker_say(command);
+        if (!cgroup_join(&g, child, id)) {
+                end_child(&child);
+                skip();
+        }
+        start_fit();
+        EVENTUALLY(pidfds_of(fx.daemon) == 1);
+        docker_say(harm);
+        if (!str_eq(harm, "mute"))
+                EVENTUALLY(logged("check=docker from=up to=suspect reason=docker_refused"));
+        end_child(&child);
+        cgroup_leave(&g);
+        EVENTUALLY(logged("check=w1 from=up to=suspect reason=container_exited"));
+        assert_true(says("check", "fit role=standby "));
+        assert_true(says("status", "n1 ") && strstr(fx.answer, "exited [warm]"));
+
+        docker_say("set w1 state=exited code=137");
+        docker_say(str_eq(harm, "mute") ? "unmute" : "listen");
+        EVENTUALLY(says("status", "n1 ") && strstr(fx.answer, "exited with code 137 [warm]"));
+        docker_say("start w1");
+        EVENTUALLY(says("check", "fit role=standby reason=ok "));
+}
+
+static void test_death_without_an_event(void **state)
+{
+        (void)state;
+        death_without_a_word("mute");
+}
+
+static void test_death_without_an_engine(void **state)
+{
+        (void)state;
+        death_without_a_word("refuse");
+}
+
 /* ---- the database ---- */
 
 static const struct galera_fault {
@@ -141,8 +189,14 @@ static void test_galera(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                T(test_containers), T(test_master_loses_a_service), T(test_storm),
-                T(test_engine),     T(test_engine_restart),         T(test_galera),
+                T(test_containers),
+                T(test_master_loses_a_service),
+                T(test_storm),
+                T(test_engine),
+                T(test_engine_restart),
+                T(test_galera),
+                T(test_death_without_an_event),
+                T(test_death_without_an_engine),
         };
 
         return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -147,6 +147,65 @@ static void test_engine_restart_within_grace(void **state)
         assert_node(FIT, REASON_OK);
 }
 
+/* Within the engine's grace the last picture stands, but whom the kernel saw end has ended. */
+static void test_end_while_the_engine_is_silent(void **state)
+{
+        const struct container_facts dead = { .state = CTR_EXITED, .exit_code = -1 };
+        struct galera_facts g = member();
+        char msg[320];
+
+        (void)state;
+        make_fit(ROLE_MASTER);
+        node_engine(&fx.node, ENGINE_REFUSED, "gone", false);
+        eval(FOLD_CHANGES);
+        assert_string_equal(fx.changes, "docker:up>suspect:docker_refused ");
+        node_container_ended(&fx.node, "a1", &dead, 1234567891);
+        node_container_ended(&fx.node, "nobody", &dead, 1234567891);
+        eval(FOLD_CHANGES);
+        assert_string_equal(fx.changes, "a1:up>suspect:container_exited ");
+        size_t a1 = node_n_checks(&fx.node) - fx.node.n_services +
+                    (size_t)(service("a1") - fx.node.services);
+        assert_string_equal(node_check_message(&fx.node, a1, msg, sizeof msg), "exited");
+        assert_int_equal(service("a2")->state.verdict, V_UP);
+        assert_int_equal(service("a1")->since, 1234567891);
+        assert_null(service("nobody"));
+
+        ticks(3, &g); /* it is back, and so is the picture */
+        node_engine(&fx.node, ENGINE_OK, "", true);
+        containers(MASTER_OK);
+        ticks(2, &g);
+        assert_node(FIT, REASON_OK);
+
+        node_engine(&fx.node, ENGINE_REFUSED, "gone", false);
+        ticks(3, &g);
+        assert_int_equal(service("a1")->state.verdict, V_UP); /* that was then */
+        node_container_ended(&fx.node, "a1", &dead, 1234567891);
+        ticks(12, &g);
+        assert_int_equal(service("a1")->state.verdict, V_DOWN);
+        assert_int_equal(service("a2")->state.verdict, V_UNKNOWN); /* stale: nobody knows */
+        assert_node(UNFIT, REASON_DOCKER_REFUSED);
+}
+
+/* On a standby an active service may end; a gap forgets it all. */
+static void test_end_that_does_not_matter(void **state)
+{
+        const struct container_facts dead = { .state = CTR_EXITED, .exit_code = -1 };
+        struct galera_facts g = member();
+
+        (void)state;
+        make_fit(ROLE_STANDBY);
+        node_engine(&fx.node, ENGINE_REFUSED, "gone", false);
+        node_container_ended(&fx.node, "a1", &dead, 1234567891);
+        ticks(2, &g);
+        assert_int_equal(service("a1")->state.verdict, V_UP);
+        node_container_ended(&fx.node, "w1", &dead, 1234567891);
+        ticks(2, &g);
+        assert_int_equal(service("w1")->state.verdict, V_SUSPECT);
+        node_gap(&fx.node, fx.now);
+        ticks(2, &g);
+        assert_int_equal(service("w1")->state.verdict, V_UNKNOWN);
+}
+
 static void test_engine_down_for_good(void **state)
 {
         struct galera_facts g = member();
@@ -260,6 +319,8 @@ int main(void)
                 T(test_quorum_has_no_grace),
                 T(test_silence_goes_stale),
                 T(test_engine_restart_within_grace),
+                T(test_end_while_the_engine_is_silent),
+                T(test_end_that_does_not_matter),
                 T(test_engine_down_for_good),
                 T(test_gap),
                 T(test_candidate_becomes_master),

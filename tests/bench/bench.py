@@ -106,17 +106,17 @@ def detect(docker, hamon, argv, env):
     times = detect_hamon(docker, hamon)
     shell = detect_shell(docker, argv, env)
     files, events, kernel = ([t[k] for t in times] for k in ("file", "engine", "kernel"))
-    own = [f - e for e, f in zip(events, files)]
+    own = [f - k for k, f in zip(kernel, files)]
     t = table(f"(a) A container is killed: how soon does keepalived know?   {len(files)} kills, "
               f"{len(shell)} the shell way, grace 0")
     t.row("p50", median(files), median(shell))
     t.row("p99", percentile(files, 99), percentile(shell, 99), aim=50)
     t.row("worst", max(files), max(shell))
-    t.row("of it dockerd: kill to event, p50", median(events))
-    t.row("                              p99", percentile(events, 99))
-    t.row("of it hamon: event to file,   p50", median(own))
+    t.row("of it the kernel: pidfd,      p50", median(kernel))
+    t.row("of it hamon: pidfd to file,   p50", median(own))
     t.row("                              p99", percentile(own, 99))
-    t.row("the kernel alone: pidfd,      p50", median(kernel))
+    t.row("dockerd's word, the die event p50", median(events))
+    t.row("                              p99", percentile(events, 99))
 
 
 # ---- (b) ----

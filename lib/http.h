@@ -29,6 +29,8 @@ struct http_request {
         size_t max_body;            /* cap of the collected answer; 0 = 1 MiB */
         msec_t connect_timeout;     /* 0 = 1 s */
         msec_t timeout;             /* whole request; 0 = none (streams) */
+        bool once;                  /* on a fresh connection: libcurl sends a request, a POST too, a
+                                       second time by itself when a kept one breaks */
 
         void *arg;
         /* Streaming: called with each piece of a 2xx body; non-zero ends the call (-ECANCELED).
@@ -36,6 +38,8 @@ struct http_request {
         int (*on_data)(void *arg, const char *data, size_t len);
         /* The final response's header is complete; may be NULL. */
         void (*on_head)(void *arg, int status);
+        /* Each header of the final response, without its line end; may be NULL. */
+        void (*on_header)(void *arg, const char *line, size_t len);
         /* Once, unless cancelled; may be NULL. */
         void (*on_done)(void *arg, const struct http_result *r);
 };

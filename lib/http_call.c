@@ -28,6 +28,13 @@ static bool success(int status)
         return status >= 200 && status < 300;
 }
 
+static void tell_header(struct http_call *c, const char *data, size_t len)
+{
+        while (len > 0 && (data[len - 1] == '\r' || data[len - 1] == '\n'))
+                len--;
+        c->on_line(c->arg, data, len);
+}
+
 /* Each header line; an empty one ends a header. Interim (1xx) headers are passed over, and after
  * the body trailers come this way too. */
 static size_t on_header(const char *data, size_t size, size_t n, void *arg)
@@ -37,11 +44,16 @@ static size_t on_header(const char *data, size_t size, size_t n, void *arg)
 
         if (c->over)
                 return 0;
-        if (c->head_seen || n == 0 || (data[0] != '\r' && data[0] != '\n'))
+        if (c->head_seen || n == 0)
                 return size * n;
         curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
         if (status < 200)
                 return size * n;
+        if (data[0] != '\r' && data[0] != '\n') {
+                if (c->on_line)
+                        tell_header(c, data, size * n);
+                return c->over ? 0 : size * n;
+        }
 
         c->head_seen = true;
         c->status = (int)status;
@@ -244,6 +256,7 @@ static void set_limits(CURL *e, const struct http_request *r)
         curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)BUFFER_SIZE);
         curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER_SIZE);
         curl_easy_setopt(e, CURLOPT_USERAGENT, "mailcow-ha");
+        curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, r->once ? 1L : 0L);
 }
 
 static void set_callbacks(struct http_call *c)
@@ -284,6 +297,7 @@ int http_call_new(struct http *h, const struct http_request *r, struct http_call
         c->arg = r->arg;
         c->on_data = r->on_data;
         c->on_head = r->on_head;
+        c->on_line = r->on_header;
         c->on_done = r->on_done;
         buf_init(&c->body, r->max_body ? r->max_body : DEFAULT_BODY_CAP);
 

@@ -38,6 +38,7 @@ struct http_call {
         void *arg;
         int (*on_data)(void *arg, const char *data, size_t len);
         void (*on_head)(void *arg, int status);
+        void (*on_line)(void *arg, const char *line, size_t len);
         void (*on_done)(void *arg, const struct http_result *r);
 };
 

@@ -443,6 +443,59 @@ static void test_keep_alive(void **state)
         assert_int_equal(f->server.accepts, 2);
 }
 
+/* A request that must not be sent twice goes over a connection that cannot be a stale one. */
+static void test_once(void **state)
+{
+        struct fixture *f = *state;
+        char url[128];
+
+        barrier(f);
+        for (unsigned i = 0; i < 3; i++) {
+                struct call c = CALL(f);
+                struct http_request r = request_to(&c, url, sizeof url, "/ok");
+
+                r.once = true;
+                begin_request(&c, &r);
+                wait_all(f);
+                assert_int_equal(c.error, 0);
+                assert_int_equal(f->server.accepts, 2 + i);
+                buf_done(&c.data);
+        }
+}
+
+static void note_header(void *arg, const char *line, size_t len)
+{
+        struct call *c = arg;
+
+        assert_int_equal(c->done, 0);
+        buf_add(&c->data, line, len);
+        buf_adds(&c->data, "|");
+}
+
+/* Those of the final response, whole and in order. */
+static void test_headers(void **state)
+{
+        static const struct {
+                const char *path, *want;
+        } ROWS[] = {
+                { "/interim", "HTTP/1.1 200 OK|Content-Length: 2|ok" },
+                { "/redirect", "HTTP/1.1 302 Found|Location: /ok|Content-Length: 0|" },
+        };
+        struct fixture *f = *state;
+        char url[128];
+
+        for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
+                struct call c = CALL(f);
+                struct http_request r = request_to(&c, url, sizeof url, ROWS[i].path);
+
+                r.on_header = note_header;
+                begin_request(&c, &r);
+                wait_all(f);
+                assert_string_equal(buf_str(&c.data), ROWS[i].want);
+                buf_done(&c.data);
+        }
+}
+
 static void test_stream(void **state)
 {
         struct fixture *f = *state;
@@ -606,10 +659,13 @@ static void test_no_inheritance(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                ROW(test_answers),          ROW(test_unreachable),      ROW(test_full_backlog),
-                ROW(test_requests),         ROW(test_refused_requests), ROW(test_tcp),
-                ROW(test_keep_alive),       ROW(test_stream),           ROW(test_many_at_once),
-                ROW(test_act_in_callbacks), ROW(test_cancel),           ROW(test_free_under_way),
+                ROW(test_answers),          ROW(test_unreachable),
+                ROW(test_full_backlog),     ROW(test_requests),
+                ROW(test_refused_requests), ROW(test_tcp),
+                ROW(test_keep_alive),       ROW(test_once),
+                ROW(test_headers),          ROW(test_stream),
+                ROW(test_many_at_once),     ROW(test_act_in_callbacks),
+                ROW(test_cancel),           ROW(test_free_under_way),
                 ROW(test_no_inheritance),
         };
 

@@ -1,0 +1,747 @@
+/* hamon/store.c against a real mariadbd, a Galera cluster of one: every statement of the lease,
+ * races, a member that hangs, is stopped or killed in the middle of one, and members that are not
+ * there. Where a statement's fate is open, core/lease settles it here as it does in the daemon. */
+#include "hamon/store.h"
+
+#include "hamon/store_sql.h"
+#include "tests/unit/galera_server.h"
+
+#include <errno.h>
+
+#define PASSWORD "store-password"
+
+/* Long where nothing hangs: a busy machine makes no failures. */
+enum { CONNECT = 10000, ANSWER = 10000, AVOID = 60000, SHORT = 500 };
+
+static const struct store_names NAMES = { .database = "hamon", .lease = STORE_LEASE, .me = "n1" };
+
+static struct loop loop;
+static struct client {
+        struct store *store;
+        bool answered;
+        struct store_answer a;
+        char text[256];
+} one, two;
+
+/* ---- the client ---- */
+
+static void on_answer(void *arg, const struct store_answer *a)
+{
+        struct client *c = arg;
+
+        assert_false(c->answered);
+        c->answered = true;
+        c->a = *a;
+        str_copy(c->text, sizeof c->text, a->text);
+        c->a.text = c->text;
+}
+
+static void turn(void)
+{
+        loop.now_valid = false;
+        assert_int_equal(event_base_loop(loop.base, EVLOOP_ONCE), 0);
+}
+
+static void on_tick(void *arg)
+{
+        timer_set(arg, 10);
+}
+
+static MYSQL *locker;     /* another transaction */
+static struct timer tick; /* a loop that waits for nothing still turns */
+
+static struct store_config config(const struct store_member *members, size_t n)
+{
+        return (struct store_config){ .members = members,
+                                      .n_members = n,
+                                      .user = "hamon",
+                                      .password = PASSWORD,
+                                      .database = "hamon",
+                                      .lease = STORE_LEASE,
+                                      .me = "n1",
+                                      .incarnation = 11,
+                                      .connect = CONNECT,
+                                      .answer = ANSWER,
+                                      .avoid = AVOID };
+}
+
+static void open_with(struct client *c, const struct store_config *sc)
+{
+        store_free(c->store);
+        *c = (struct client){ .answered = false };
+        assert_int_equal(store_new(&loop, sc, &c->store), 0);
+}
+
+/* As node `me` through our own member and, over TCP, the same server again as a peer. */
+static void open_as(struct client *c, const char *me, uint64_t incarnation)
+{
+        const struct store_member members[] = { { .socket = path },
+                                                { .host = "127.0.0.1", .port = port } };
+        struct store_config sc = config(members, 1);
+
+        sc.me = me;
+        sc.incarnation = incarnation;
+        open_with(c, &sc);
+}
+
+/* For what hangs. */
+static void open_short(struct client *c)
+{
+        const struct store_member m = { .socket = path };
+        struct store_config sc = config(&m, 1);
+
+        sc.connect = sc.answer = SHORT;
+        open_with(c, &sc);
+}
+
+static void send_only(struct client *c, const struct lease_statement *st)
+{
+        c->answered = false;
+        assert_int_equal(store_send(c->store, st, on_answer, c), 0);
+        assert_false(c->answered); /* from the loop, not from within */
+}
+
+static void await(struct client *c)
+{
+        for (msec_t end = clock_ms() + PATIENCE; !c->answered; turn())
+                if (clock_ms() > end)
+                        fail_msg("no answer");
+}
+
+static enum lease_answer say(struct client *c, struct lease_statement st)
+{
+        send_only(c, &st);
+        await(c);
+        return c->a.answer;
+}
+
+static void assert_answer(struct client *c, enum lease_answer want)
+{
+        if (c->a.answer != want)
+                fail_msg("answer %d, not %d: error %u %s", c->a.answer, want, c->a.error, c->text);
+}
+
+#define SAY(c, want, ...)                                    \
+        do {                                                 \
+                say(c, (struct lease_statement)__VA_ARGS__); \
+                assert_answer(c, want);                      \
+        } while (0)
+
+static const struct lease_row *read_row(struct client *c)
+{
+        msec_t end = clock_ms() + PATIENCE;
+
+        while (say(c, (struct lease_statement){ .op = OP_READ }) != ANSWER_DONE)
+                if (clock_ms() > end)
+                        fail_msg("cannot read: error %u %s", c->a.error, c->text);
+        return &c->a.row;
+}
+
+static void run(int (*make)(struct buf *, const struct store_names *))
+{
+        CLEANUP(buf_done) struct buf q = BUF(4096);
+
+        assert_int_equal(make(&q, &NAMES), 0);
+        sql(buf_str(&q));
+}
+
+static void create(enum store_table t)
+{
+        CLEANUP(buf_done) struct buf q = BUF(4096);
+
+        assert_int_equal(store_sql_create_table(&q, &NAMES, t), 0);
+        sql(buf_str(&q));
+        buf_reset(&q);
+        assert_int_equal(store_sql_grant(&q, &NAMES, t, "hamon"), 0);
+        sql(buf_str(&q));
+}
+
+static int setup(void **unused)
+{
+        (void)unused;
+        assert_int_equal(loop_init(&loop), 0);
+        assert_int_equal(timer_init(&tick, &loop, on_tick, &tick), 0);
+        timer_set(&tick, 10);
+        sql("UPDATE hamon.lease SET holder='',incarnation=0,token=0,epoch=epoch+1,beat=0");
+        open_as(&one, "n1", 11);
+        open_as(&two, "n2", 22);
+        return 0;
+}
+
+static int teardown(void **unused)
+{
+        (void)unused;
+        store_free(one.store);
+        store_free(two.store);
+        one.store = two.store = NULL;
+        if (locker)
+                mysql_close(locker);
+        locker = NULL;
+        timer_done(&tick);
+        loop_done(&loop);
+        if (server > 0)
+                kill(server, SIGCONT);
+        return 0;
+}
+
+/* ---- the statements ---- */
+
+static void test_statements(void **unused)
+{
+        (void)unused;
+        struct lease_row row = *read_row(&one);
+        assert_string_equal(row.holder, "");
+        uint64_t e = row.epoch;
+
+        SAY(&one, ANSWER_DONE,
+            { .op = OP_TAKE, .epoch = e, .beat = 0, .new_epoch = e + 7, .token = UINT64_MAX });
+        SAY(&one, ANSWER_NONE,
+            { .op = OP_TAKE, .epoch = e, .beat = 0, .new_epoch = e + 7, .token = 1 });
+        row = *read_row(&two);
+        assert_string_equal(row.holder, "n1");
+        assert_true(row.incarnation == 11 && row.token == UINT64_MAX);
+        assert_true(row.epoch == e + 7 && row.beat == 1);
+        e = row.epoch;
+
+        SAY(&one, ANSWER_DONE, { .op = OP_RENEW, .epoch = e });
+        SAY(&one, ANSWER_DONE, { .op = OP_RENEW, .epoch = e });
+        SAY(&two, ANSWER_NONE, { .op = OP_RENEW, .epoch = e });
+        SAY(&one, ANSWER_NONE, { .op = OP_RENEW, .epoch = e - 1 });
+        SAY(&two, ANSWER_NONE, { .op = OP_RELEASE, .epoch = e });
+        SAY(&two, ANSWER_NONE, /* the right epoch, but the beat has moved */
+            { .op = OP_TAKE, .epoch = e, .beat = 1, .new_epoch = e + 1, .token = 2 });
+        assert_true(read_row(&one)->beat == 3);
+
+        SAY(&one, ANSWER_DONE, { .op = OP_RELEASE, .epoch = e });
+        SAY(&one, ANSWER_NONE, { .op = OP_RELEASE, .epoch = e });
+        SAY(&one, ANSWER_NONE, { .op = OP_RENEW, .epoch = e });
+        row = *read_row(&one);
+        assert_string_equal(row.holder, "");
+        assert_true(row.epoch == e + 1 && row.beat == 4);
+}
+
+/* The same name after a reboot, or a copied configuration, is not the same holder. */
+static void test_twin(void **unused)
+{
+        (void)unused;
+        uint64_t e = read_row(&one)->epoch;
+        SAY(&one, ANSWER_DONE, { .op = OP_TAKE, .epoch = e, .new_epoch = e + 1, .token = 5 });
+        open_as(&two, "n1", 12);
+        SAY(&two, ANSWER_NONE, { .op = OP_RENEW, .epoch = e + 1 });
+        SAY(&two, ANSWER_NONE, { .op = OP_RELEASE, .epoch = e + 1 });
+        open_as(&two, "N1", 11); /* names are compared exactly */
+        SAY(&two, ANSWER_NONE, { .op = OP_RENEW, .epoch = e + 1 });
+        SAY(&one, ANSWER_DONE, { .op = OP_RENEW, .epoch = e + 1 });
+}
+
+/* Two clients, the same epoch and beat, both statements on their way at once, a thousand times. */
+static void test_race(void **unused)
+{
+        enum { ROUNDS = 1000 };
+        static enum lease_answer results[ROUNDS][2];
+        unsigned won[2] = { 0 }, answers[4] = { 0 };
+
+        (void)unused;
+        struct lease_row row = *read_row(&one);
+        for (unsigned i = 0; i < ROUNDS; i++) {
+                struct lease_statement st = { .op = OP_TAKE,
+                                              .epoch = row.epoch,
+                                              .beat = row.beat,
+                                              .new_epoch = row.epoch + 1 };
+                struct client *first = i % 2 ? &one : &two, *second = i % 2 ? &two : &one;
+
+                st.token = 2 * i + (first == &two);
+                send_only(first, &st);
+                st.token = 2 * i + (second == &two);
+                send_only(second, &st);
+                await(&one);
+                await(&two);
+                results[i][0] = one.a.answer;
+                results[i][1] = two.a.answer;
+                answers[one.a.answer]++;
+                answers[two.a.answer]++;
+
+                bool a = one.a.answer == ANSWER_DONE, b = two.a.answer == ANSWER_DONE;
+                if (a == b || one.a.answer == ANSWER_UNKNOWN || two.a.answer == ANSWER_UNKNOWN)
+                        fail_msg("round %u: answers %d and %d", i, results[i][0], results[i][1]);
+                won[b]++;
+                struct lease_row next = *read_row(i % 3 ? &one : &two);
+                assert_true(next.epoch == row.epoch + 1 && next.beat == row.beat + 1);
+                assert_true(next.token == 2 * i + b);
+                assert_string_equal(next.holder, b ? "n2" : "n1");
+                row = next;
+        }
+        print_message("race: %d rounds, n1 won %u, n2 won %u; done %u, none %u, refused %u\n",
+                      ROUNDS, won[0], won[1], answers[ANSWER_DONE], answers[ANSWER_NONE],
+                      answers[ANSWER_REFUSED]);
+}
+
+/* ---- errors ---- */
+
+static void test_refused(void **unused)
+{
+        (void)unused;
+        read_row(&one);
+        sql("SET GLOBAL wsrep_reject_queries=ALL");
+        SAY(&one, ANSWER_REFUSED, { .op = OP_RENEW, .epoch = 1 });
+        assert_int_equal(one.a.error, 1047);
+        sql("SET GLOBAL wsrep_reject_queries=NONE");
+        SAY(&one, ANSWER_NONE, { .op = OP_RENEW, .epoch = 1 });
+        assert_string_equal(one.text, "");
+
+        sql("RENAME TABLE hamon.lease TO hamon.gone");
+        SAY(&one, ANSWER_REFUSED, { .op = OP_READ });
+        sql("RENAME TABLE hamon.gone TO hamon.lease");
+        assert_true(one.a.error == 1146 || one.a.error == 1142);
+
+        sql("KILL CONNECTION USER hamon"); /* between two statements: nobody notices */
+        SAY(&one, ANSWER_NONE, { .op = OP_RENEW, .epoch = 1 });
+
+        sql("SET PASSWORD FOR hamon@'%' = PASSWORD('other')");
+        open_as(&one, "n1", 11);
+        SAY(&one, ANSWER_REFUSED, { .op = OP_RENEW, .epoch = 1 });
+        assert_int_equal(one.a.error, 1045);
+        sql("SET PASSWORD FOR hamon@'%' = PASSWORD('" PASSWORD "')");
+        SAY(&one, ANSWER_NONE, { .op = OP_RENEW, .epoch = 1 });
+}
+
+static void test_no_row(void **unused)
+{
+        const struct store_member m = { .socket = path };
+        struct store_config sc = config(&m, 1);
+
+        (void)unused;
+        sc.lease = "another";
+        open_with(&one, &sc);
+        SAY(&one, ANSWER_NONE, { .op = OP_READ });
+        SAY(&one, ANSWER_NONE, { .op = OP_TAKE, .epoch = 0, .new_epoch = 1 });
+}
+
+static void test_fates(void **unused)
+{
+        static const struct {
+                unsigned error;
+                enum store_fate write, read;
+        } ROWS[] = {
+                { 1213, FATE_REFUSED, FATE_REFUSED },     { 1047, FATE_ELSEWHERE, FATE_ELSEWHERE },
+                { 2006, FATE_ELSEWHERE, FATE_ELSEWHERE }, { 1146, FATE_REFUSED, FATE_REFUSED },
+                { 2013, FATE_UNKNOWN, FATE_ELSEWHERE },   { 1180, FATE_UNKNOWN, FATE_ELSEWHERE },
+                { 1205, FATE_UNKNOWN, FATE_ELSEWHERE },   { 1053, FATE_UNKNOWN, FATE_ELSEWHERE },
+                { 0, FATE_UNKNOWN, FATE_ELSEWHERE },      { 9999, FATE_UNKNOWN, FATE_ELSEWHERE },
+        };
+
+        (void)unused;
+        for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
+                for (enum lease_op op = OP_TAKE; op < OP_COUNT_; op++)
+                        assert_int_equal(store_sql_fate(op, true, ROWS[i].error), ROWS[i].write);
+                assert_int_equal(store_sql_fate(OP_READ, true, ROWS[i].error), ROWS[i].read);
+                assert_int_equal(store_sql_fate(OP_TAKE, false, ROWS[i].error), FATE_ELSEWHERE);
+        }
+}
+
+/* ---- a statement whose end nobody hears of ---- */
+
+/* Drive a lease as the daemon does until it is held, or `most` ms have passed. */
+static bool drive(struct client *c, struct lease *l, const struct lease_wish *w, msec_t most)
+{
+        for (msec_t end = clock_ms() + most; clock_ms() < end; turn()) {
+                lease_tick(l, loop_now(&loop));
+                if (c->answered && l->op != OP_NONE) {
+                        c->answered = false;
+                        lease_done(l, c->a.answer, &c->a.row, loop_now(&loop));
+                }
+                if (l->held)
+                        return true;
+                struct lease_statement st = lease_next(l, w, loop_now(&loop));
+                if (st.op != OP_NONE)
+                        send_only(c, &st);
+        }
+        return false;
+}
+
+/* Until the lease has sent this. */
+static void drive_to(struct client *c, struct lease *l, const struct lease_wish *w,
+                     enum lease_op op)
+{
+        msec_t end = clock_ms() + PATIENCE;
+
+        for (c->answered = false; clock_ms() < end; turn()) {
+                if (c->answered) {
+                        c->answered = false;
+                        lease_done(l, c->a.answer, &c->a.row, loop_now(&loop));
+                }
+                struct lease_statement st = lease_next(l, w, loop_now(&loop));
+                if (st.op != OP_NONE)
+                        send_only(c, &st);
+                if (st.op == op)
+                        return;
+        }
+        fail_msg("the lease never sent statement %d", op);
+}
+
+static void lease_begin(struct lease *l, const char *me, uint64_t incarnation)
+{
+        struct lease_rule rule = { .ttl = 20000, .renew = 200, .look = 100 };
+
+        loop.now_valid = false;
+        lease_init(l, me, incarnation, rule, loop_now(&loop));
+}
+
+/* The server is stopped when the take arrives: the deadline ends it, unknown, and it commits when
+ * the server goes on. Either way lease.c finds out whose the row is. */
+static void test_stopped_in_take(void **unused)
+{
+        struct lease_wish w = { .lead = true, .token = 4711 };
+        struct lease l;
+
+        (void)unused;
+        open_short(&one);
+        lease_begin(&l, "n1", 11);
+        read_row(&one);
+        server_freeze();
+        for (int i = 0; i < 3; i++) { /* frozen before the read, which says nothing */
+                SAY(&one, i == 0 ? ANSWER_UNKNOWN : ANSWER_REFUSED, { .op = OP_READ });
+                assert_true(one.a.error == 0);
+        }
+        kill(server, SIGCONT);
+        read_row(&one);
+        drive_to(&one, &l, &w, OP_TAKE);
+        server_freeze();
+        await(&one);
+        assert_true(one.a.answer == ANSWER_UNKNOWN || one.a.answer == ANSWER_DONE ||
+                    one.a.answer == ANSWER_REFUSED);
+        kill(server, SIGCONT);
+        assert_true(drive(&one, &l, &w, PATIENCE));
+        struct lease_row row = *read_row(&one);
+        assert_string_equal(row.holder, "n1");
+        assert_true(row.epoch == l.epoch && row.incarnation == 11 && row.token == 4711);
+}
+
+/* Another transaction holds the row's lock: the take times out, still alive in the server. A peer
+ * that is read meanwhile says "not taken"; then it commits. The facts' worst case, made to order.
+ */
+static void test_commits_later(void **unused)
+{
+        const struct store_member members[] = { { .socket = path },
+                                                { .host = "127.0.0.1", .port = port } };
+        struct store_config sc = config(members, 2);
+
+        (void)unused;
+        open_with(&one, &sc);
+        uint64_t e = read_row(&one)->epoch;
+        sc.answer = SHORT;
+        open_with(&one, &sc);
+        locker = mysql_init(NULL);
+        assert_non_null(mysql_real_connect(locker, NULL, "root", NULL, NULL, 0, path, 0));
+        assert_int_equal(mysql_query(locker, "BEGIN"), 0);
+        assert_int_equal(mysql_query(locker, "UPDATE hamon.lease SET failovers=failovers+1"), 0);
+
+        struct lease_statement take = {
+                .op = OP_TAKE, .epoch = e, .beat = 0, .new_epoch = e + 1, .token = 1
+        };
+        SAY(&one, ANSWER_UNKNOWN, { .op = OP_TAKE, .epoch = e, .new_epoch = e + 1, .token = 1 });
+        assert_non_null(strstr(one.text, "in time"));
+        say(&one, (struct lease_statement){ .op = OP_READ });
+        assert_int_equal(one.a.member, 1); /* the one that hung is asked last */
+        struct lease_row row = *read_row(&one);
+        assert_true(row.epoch == e && row.beat == 0);
+
+        sc.answer = ANSWER;
+        open_with(&one, &sc);
+        take.token = 2;
+        send_only(&one, &take); /* waits behind the first */
+        turn();
+        assert_int_equal(mysql_query(locker, "COMMIT"), 0);
+        await(&one);
+        mysql_close(locker);
+        locker = NULL;
+        assert_answer(&one, ANSWER_NONE);
+        row = *read_row(&one);
+        assert_true(row.epoch == e + 1 && row.token == 1); /* ours: only the token tells */
+}
+
+/* From now on what was committed stays committed, and so does everything before. */
+static void flush_each_commit(void)
+{
+        sql("SET GLOBAL innodb_flush_log_at_trx_commit=1");
+        sql("UPDATE hamon.lease SET failovers=failovers+1");
+}
+
+/* kill -9 in the middle of a take, again and again; what the answer claims must be so. */
+static void test_killed_in_take(void **unused)
+{
+        unsigned answers[4] = { 0 }, committed = 0;
+
+        (void)unused;
+        for (uint64_t i = 0; i < 6; i++) {
+                flush_each_commit();
+                struct lease_row row = *read_row(&one);
+                struct lease_statement st = { .op = OP_TAKE,
+                                              .epoch = row.epoch,
+                                              .beat = row.beat,
+                                              .new_epoch = row.epoch + 1,
+                                              .token = 100 + i };
+                send_only(&one, &st);
+                for (uint64_t k = 0; k < i && !one.answered; k++)
+                        turn();
+                server_stop(SIGKILL);
+                await(&one);
+                answers[one.a.answer]++;
+                enum lease_answer a = one.a.answer;
+                SAY(&one, ANSWER_REFUSED, { .op = OP_RENEW, .epoch = row.epoch });
+                server_start(true);
+
+                struct lease_row now = *read_row(&two);
+                bool ours = now.token == 100 + i && now.epoch == row.epoch + 1;
+                committed += ours;
+                assert_true(ours || (now.epoch == row.epoch && now.beat == row.beat));
+                assert_true(a != ANSWER_NONE);
+                if (a != ANSWER_UNKNOWN)
+                        assert_int_equal(ours, a == ANSWER_DONE);
+        }
+        print_message("killed in a take: done %u, unknown %u, refused %u; committed %u\n",
+                      answers[ANSWER_DONE], answers[ANSWER_UNKNOWN], answers[ANSWER_REFUSED],
+                      committed);
+}
+
+/* Killed, restarted, and the lease goes on by lease.c's rules. */
+static void test_killed_and_settled(void **unused)
+{
+        struct lease_wish w = { .lead = true, .token = 815 };
+        struct lease l;
+
+        (void)unused;
+        lease_begin(&l, "n1", 11);
+        flush_each_commit();
+        drive_to(&one, &l, &w, OP_TAKE);
+        turn();
+        server_stop(SIGKILL);
+        await(&one);
+        server_start(true);
+        assert_true(drive(&one, &l, &w, PATIENCE));
+        struct lease_row row = *read_row(&two);
+        assert_string_equal(row.holder, "n1");
+        assert_true(row.epoch == l.epoch && row.token == 815);
+}
+
+/* ---- members that are not there ---- */
+
+static int mute_listener(unsigned *ret_port)
+{
+        struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        socklen_t len = sizeof a;
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+        assert_int_equal(listen(fd, 8), 0);
+        assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+        *ret_port = ntohs(a.sin_port);
+        return fd;
+}
+
+static unsigned visitors(int listener)
+{
+        unsigned n = 0;
+
+        for (int fd; (fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0; n++)
+                close(fd);
+        return n;
+}
+
+static void test_peers(void **unused)
+{
+        struct store_member members[] = { { .socket = "/nonexistent/mysqld.sock" },
+                                          { .host = "127.0.0.1", .port = free_port() },
+                                          { .host = "127.0.0.1" },
+                                          { .host = "127.0.0.1", .port = port } };
+        CLEANUP(closep) int mute = mute_listener(&members[2].port);
+        struct store_config sc = config(members, ARRAY_SIZE(members));
+
+        (void)unused;
+        sc.connect = SHORT;
+        open_with(&one, &sc);
+        uint64_t e = read_row(&one)->epoch; /* dead, dead, mute, alive */
+        assert_int_equal(one.a.member, 3);
+        assert_non_null(strstr(one.text, "greeting"));
+        assert_int_equal(visitors(mute), 1);
+        SAY(&one, ANSWER_DONE, { .op = OP_TAKE, .epoch = e, .new_epoch = e + 1, .token = 3 });
+        SAY(&one, ANSWER_DONE, { .op = OP_RENEW, .epoch = e + 1 });
+        SAY(&one, ANSWER_DONE, { .op = OP_RELEASE, .epoch = e + 1 });
+        assert_int_equal(visitors(mute), 0); /* who hung once is asked last for a while */
+
+        sc.avoid = 0; /* and then again in its turn */
+        open_with(&one, &sc);
+        read_row(&one);
+        read_row(&one);
+        assert_int_equal(visitors(mute), 2);
+
+        sc.n_members = 3; /* nobody */
+        open_with(&one, &sc);
+        SAY(&one, ANSWER_REFUSED, { .op = OP_RENEW, .epoch = e });
+        SAY(&one, ANSWER_REFUSED, { .op = OP_READ });
+}
+
+static unsigned long connection_id(void)
+{
+        MYSQL *my = mysql_init(NULL);
+
+        assert_non_null(mysql_real_connect(my, NULL, "root", NULL, NULL, 0, path, 0));
+        unsigned long id = mysql_thread_id(my); /* the server counts them up */
+        mysql_close(my);
+        return id;
+}
+
+/* Our own connection is kept, a peer's is a fresh one each time. */
+static void test_connections(void **unused)
+{
+        const struct store_member members[] = { { .socket = "/nonexistent/mysqld.sock" },
+                                                { .socket = path } };
+        struct store_config sc = config(members, 2);
+
+        (void)unused;
+        read_row(&one);
+        unsigned long before = connection_id();
+        for (int i = 0; i < 10; i++)
+                read_row(&one);
+        assert_int_equal(connection_id(), before + 1);
+        open_with(&one, &sc);
+        for (int i = 0; i < 10; i++)
+                read_row(&one);
+        assert_int_equal(connection_id(), before + 12);
+}
+
+static void test_free_under_way(void **unused)
+{
+        (void)unused;
+        for (int turns = 0; turns < 6; turns++) {
+                open_as(&one, "n1", 11);
+                send_only(&one, &(struct lease_statement){ .op = OP_READ });
+                for (int i = 0; i < turns && !one.answered; i++)
+                        turn();
+                bool answered = one.answered;
+                store_free(one.store);
+                one.store = NULL;
+                turn();
+                assert_int_equal(one.answered, answered);
+        }
+}
+
+static void test_config(void **unused)
+{
+        static const char *const BAD[] = { NULL,
+                                           "",
+                                           "a b",
+                                           "x'",
+                                           "`",
+                                           "a;b",
+                                           "\xc3\xa4",
+                                           "0123456789012345678901234567890123456789012345678901234"
+                                           "567890123" };
+        const struct store_member m = { .socket = path }, named = { .host = "db1", .port = 3306 };
+        struct store_config sc = config(&m, 1);
+        struct store *s = NULL;
+
+        (void)unused;
+        for (size_t i = 0; i < ARRAY_SIZE(BAD); i++) {
+                sc = config(&m, 1);
+                sc.me = BAD[i];
+                assert_int_equal(store_new(&loop, &sc, &s), -EINVAL);
+                sc = config(&m, 1);
+                sc.lease = BAD[i];
+                assert_int_equal(store_new(&loop, &sc, &s), -EINVAL);
+                sc = config(&m, 1);
+                sc.database = BAD[i];
+                assert_int_equal(store_new(&loop, &sc, &s), -EINVAL);
+        }
+        sc = config(&m, 0);
+        assert_int_equal(store_new(&loop, &sc, &s), -EINVAL);
+        sc = config(&m, STORE_MEMBERS + 1);
+        assert_int_equal(store_new(&loop, &sc, &s), -EINVAL);
+        sc = config(&named, 1); /* no resolver is ever waited for */
+        assert_int_equal(store_new(&loop, &sc, &s), -EINVAL);
+        assert_null(s);
+        store_free(NULL);
+
+        struct lease_statement st = { .op = OP_NONE };
+        assert_int_equal(store_send(one.store, &st, on_answer, &one), -EINVAL);
+        st.op = OP_READ;
+        send_only(&one, &st);
+        assert_int_equal(store_send(one.store, &st, on_answer, &one), -EBUSY);
+        await(&one);
+        assert_answer(&one, ANSWER_DONE);
+}
+
+static void test_rows(void **unused)
+{
+        const char *values[] = { "n1", "1", "2", "3", "18446744073709551615" };
+        static const char *const WRONG[] = { NULL, "", "-1", "1x", "18446744073709551616" };
+        char holder[100];
+        struct lease_row row;
+
+        (void)unused;
+        assert_int_equal(store_sql_row(values, 5, &row), 0);
+        assert_true(row.incarnation == 1 && row.token == 2 && row.epoch == 3 &&
+                    row.beat == UINT64_MAX);
+        assert_string_equal(row.holder, "n1");
+        assert_int_equal(store_sql_row(values, 4, &row), -EBADMSG);
+        for (size_t i = 1; i < 5; i++)
+                for (size_t k = 0; k < ARRAY_SIZE(WRONG); k++) {
+                        const char *kept = values[i];
+                        values[i] = WRONG[k];
+                        assert_int_equal(store_sql_row(values, 5, &row), -EBADMSG);
+                        values[i] = kept;
+                }
+        memset(holder, 'x', sizeof holder - 1);
+        holder[sizeof holder - 1] = '\0';
+        values[0] = holder;
+        assert_int_equal(store_sql_row(values, 5, &row), -EBADMSG);
+        values[0] = NULL;
+        assert_int_equal(store_sql_row(values, 5, &row), -EBADMSG);
+}
+
+/* ---- one server for all ---- */
+
+static int group_setup(void **unused)
+{
+        (void)unused;
+        server_install();
+        server_start(true);
+        sql("CREATE USER hamon@'%' IDENTIFIED BY '" PASSWORD "'");
+        run(store_sql_create_database);
+        for (enum store_table t = 0; t < TABLE_COUNT_; t++)
+                create(t);
+        run(store_sql_insert_lease);
+        return 0;
+}
+
+static int group_teardown(void **unused)
+{
+        (void)unused;
+        server_stop(SIGKILL);
+        server_remove();
+        return 0;
+}
+
+int main(void)
+{
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+        const struct CMUnitTest tests[] = {
+                CASE(test_statements),
+                CASE(test_twin),
+                CASE(test_race),
+                CASE(test_refused),
+                CASE(test_no_row),
+                CASE(test_fates),
+                CASE(test_stopped_in_take),
+                CASE(test_commits_later),
+                CASE(test_peers),
+                CASE(test_connections),
+                CASE(test_free_under_way),
+                CASE(test_config),
+                CASE(test_rows),
+                CASE(test_killed_in_take),
+                CASE(test_killed_and_settled),
+        };
+
+        return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}

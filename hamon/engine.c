@@ -1,6 +1,7 @@
 /* hamond, the engine: the verbs that need the event loop, Docker or the database. The front has
  * parsed and checked the command line already; it is parsed again here because exec hands over
  * words, not structs. */
+#include "hamon/cmd_store.h"
 #include "hamon/config.h"
 #include "hamon/daemon.h"
 #include "hamon/direct.h"
@@ -11,9 +12,11 @@
 static const struct engine_row {
         const char *name;
         int (*run)(const char *file);
+        int (*run_words)(const char *file, int argc, char **argv); /* with words of its own */
 } ENGINE[] = {
-        { "run", daemon_run },
-        { "check", direct_check },
+        { "run", daemon_run, NULL },
+        { "check", direct_check, NULL },
+        { "store", NULL, store_command },
 };
 
 int main(int argc, char **argv)
@@ -28,6 +31,8 @@ int main(int argc, char **argv)
         for (size_t k = 0; i < argc && k < ARRAY_SIZE(ENGINE); k++) {
                 if (strcmp(argv[i], ENGINE[k].name) != 0)
                         continue;
+                if (ENGINE[k].run_words)
+                        return ENGINE[k].run_words(file, argc - i - 1, argv + i + 1);
                 for (int a = i + 1; a < argc; a++)
                         if (strcmp(argv[a], "--direct") != 0 || k == 0) {
                                 fprintf(stderr, "%s: unexpected argument: %s (try `hamon help`)\n",

@@ -146,7 +146,7 @@ static void server_start(bool wsrep)
 }
 
 /* SIGSTOP, and wait until it has stopped. */
-static void server_freeze(void)
+static void __attribute__((unused)) server_freeze(void)
 {
         int status;
 

@@ -14,6 +14,9 @@
 
 enum { HOUR = 3600 * 1000 };
 
+static const char *const PROVIDERS[] = { "none", "hetzner", "local", NULL };
+static const char *const POWEROFFS[] = { "auto", "always", "never", NULL };
+
 static const struct option OPTIONS[] = {
         { .section = "node",
           .key = "name",
@@ -211,6 +214,117 @@ static const struct option OPTIONS[] = {
           .help = "Where the last word of keepalived is kept over a restart of hamon. Empty: "
                   "nowhere." },
 
+        { .section = "volume",
+          .key = "provider",
+          .type = OPT_CHOICE,
+          .offset = AT(volume.provider),
+          .choices = PROVIDERS,
+          .def = "none",
+          .help = "Who moves the shared volume between the nodes. none: it is not looked at." },
+        { .section = "volume",
+          .key = "id",
+          .type = OPT_STRING,
+          .offset = AT(volume.id),
+          .max = 63,
+          .def = "",
+          .help = "hetzner: the number of the volume." },
+        { .section = "volume",
+          .key = "device",
+          .type = OPT_PATH,
+          .offset = AT(volume.device),
+          .max = 255,
+          .def = "",
+          .help = "Its block device. Empty with hetzner: the provider knows." },
+        { .section = "volume",
+          .key = "uuid",
+          .type = OPT_STRING,
+          .offset = AT(volume.uuid),
+          .max = 63,
+          .def = "",
+          .help = "UUID of its file system. Only that one is ever mounted." },
+        { .section = "volume",
+          .key = "mount",
+          .type = OPT_PATH,
+          .offset = AT(volume.mount),
+          .def = "",
+          .help = "Where it is mounted on the master." },
+        { .section = "volume",
+          .key = "fstype",
+          .type = OPT_STRING,
+          .offset = AT(volume.fstype),
+          .max = 31,
+          .def = "ext4",
+          .help = "Type of its file system." },
+
+        { .section = "ip",
+          .key = "provider",
+          .type = OPT_CHOICE,
+          .offset = AT(ip.provider),
+          .choices = PROVIDERS,
+          .def = "none",
+          .help = "Who moves the service addresses between the nodes. none: they are not looked "
+                  "at." },
+        { .section = "ip",
+          .key = "id",
+          .type = OPT_LIST,
+          .offset = AT(ip.id),
+          .def = "",
+          .help = "hetzner: the numbers of the floating IPs, IPv4 and IPv6." },
+        { .section = "ip",
+          .key = "address",
+          .type = OPT_LIST,
+          .offset = AT(ip.address),
+          .def = "",
+          .help = "The addresses, each with a prefix or alone." },
+        { .section = "ip",
+          .key = "interface",
+          .type = OPT_STRING,
+          .offset = AT(ip.interface),
+          .min = 1,
+          .max = 15,
+          .def = "eth0",
+          .help = "Interface that has them." },
+
+        { .section = "hetzner",
+          .key = "api_url",
+          .type = OPT_STRING,
+          .offset = AT(hetzner.api_url),
+          .max = 255,
+          .def = "https://api.hetzner.cloud/v1",
+          .help = "Where the API is." },
+        { .section = "hetzner",
+          .key = "token_file",
+          .type = OPT_STRING,
+          .offset = AT(hetzner.token_file),
+          .max = 4095,
+          .def = "/etc/mailcow-ha/hetzner.token",
+          .help = "File with the API token (read and write) on the first line, readable by root "
+                  "alone." },
+        { .section = "hetzner",
+          .key = "server",
+          .type = OPT_STRING,
+          .offset = AT(hetzner.server),
+          .max = 253,
+          .def = "",
+          .help = "Name or number of the server this node is. Empty: asked of the metadata "
+                  "service." },
+        { .section = "hetzner",
+          .key = "poweroff",
+          .type = OPT_CHOICE,
+          .offset = AT(hetzner.poweroff),
+          .choices = POWEROFFS,
+          .def = "auto",
+          .help = "When a lost master is powered off before its volume is taken. auto: if it is "
+                  "silent." },
+
+        { .section = "local",
+          .key = "fence_command",
+          .type = OPT_PATH,
+          .offset = AT(local.fence_command),
+          .def = "",
+          .help = "Command that surely keeps the node named by its argument from writing: exit 0 "
+                  "done, 75 try again, else failed. Empty: none." },
+
         { .section = "control",
           .key = "socket",
           .type = OPT_PATH,
@@ -308,6 +422,43 @@ static int check_galera(const struct config *c, const char *file, struct buf *er
         return r;
 }
 
+static bool is_number(const char *s)
+{
+        size_t len = strlen(s);
+
+        return len > 0 && len <= 16 && *s != '0' && strspn(s, "0123456789") == len;
+}
+
+/* What a provider needs to know. */
+static int check_providers(const struct config *c, const char *file, struct buf *errors)
+{
+        int r = 0;
+
+        if (c->volume.provider == CONFIG_HETZNER && !is_number(c->volume.id)) {
+                buf_addf(errors, "%s: [volume] id must be the number of a Hetzner volume\n", file);
+                r = -EINVAL;
+        }
+        if (c->volume.provider == CONFIG_LOCAL && !*c->volume.device) {
+                buf_addf(errors, "%s: [volume] device must be set with provider = local\n", file);
+                r = -EINVAL;
+        }
+        if (c->ip.provider == CONFIG_HETZNER && c->ip.id.n == 0) {
+                buf_addf(errors, "%s: [ip] id must name the Hetzner floating IPs\n", file);
+                r = -EINVAL;
+        }
+        for (size_t i = 0; c->ip.provider == CONFIG_HETZNER && i < c->ip.id.n; i++)
+                if (!is_number(c->ip.id.v[i])) {
+                        buf_addf(errors, "%s: [ip] id: \"%s\" is no number of a floating IP\n",
+                                 file, c->ip.id.v[i]);
+                        r = -EINVAL;
+                }
+        if (c->ip.provider == CONFIG_LOCAL && c->ip.address.n == 0) {
+                buf_addf(errors, "%s: [ip] address must be set with provider = local\n", file);
+                r = -EINVAL;
+        }
+        return r;
+}
+
 static int load(const char *file, const char *mailcow_file, struct config *c, struct buf *errors,
                 struct conf_source *ret_sources)
 {
@@ -320,7 +471,8 @@ static int load(const char *file, const char *mailcow_file, struct config *c, st
 static int finish(const char *file, struct config *c, struct buf *errors)
 {
         static int (*const CHECKS[])(const struct config *, const char *,
-                                     struct buf *) = { check_lists, check_times, check_galera };
+                                     struct buf *) = { check_lists, check_times, check_galera,
+                                                       check_providers };
         int r = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(CHECKS); i++) {

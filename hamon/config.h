@@ -3,6 +3,9 @@
 
 #include "lib/conf.h"
 
+enum config_provider { CONFIG_NONE, CONFIG_HETZNER, CONFIG_LOCAL };
+enum config_poweroff { CONFIG_POWEROFF_AUTO, CONFIG_POWEROFF_ALWAYS, CONFIG_POWEROFF_NEVER };
+
 struct config {
         struct {
                 char *name, *address;
@@ -28,6 +31,22 @@ struct config {
         struct {
                 char *track_file, *fifo, *state_file;
         } keepalived;
+        struct {
+                int provider; /* enum config_provider */
+                char *id, *device, *uuid, *mount, *fstype;
+        } volume;
+        struct {
+                int provider; /* enum config_provider */
+                struct strlist id, address;
+                char *interface;
+        } ip;
+        struct {
+                char *api_url, *token_file, *server;
+                int poweroff; /* enum config_poweroff */
+        } hetzner;
+        struct {
+                char *fence_command;
+        } local;
         struct {
                 char *socket;
         } control;

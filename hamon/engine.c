@@ -5,8 +5,10 @@
 #include "hamon/config.h"
 #include "hamon/daemon.h"
 #include "hamon/direct.h"
+#include "hamon/providers.h"
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sysexits.h>
 
 static const struct engine_row {
@@ -14,9 +16,9 @@ static const struct engine_row {
         int (*run)(const char *file);
         int (*run_words)(const char *file, int argc, char **argv); /* with words of its own */
 } ENGINE[] = {
-        { "run", daemon_run, NULL },
-        { "check", direct_check, NULL },
-        { "store", NULL, store_command },
+        { "run", daemon_run, NULL },          { "check", direct_check, NULL },
+        { "ip", NULL, providers_ip },         { "store", NULL, store_command },
+        { "volume", NULL, providers_volume },
 };
 
 int main(int argc, char **argv)
@@ -24,6 +26,7 @@ int main(int argc, char **argv)
         const char *file = CONFIG_FILE;
         int i = 1;
 
+        prctl(PR_SET_DUMPABLE, 0); /* the token and the passwords it reads: in no core dump */
         if (argc > 2 && strcmp(argv[1], "-c") == 0) {
                 file = argv[2];
                 i = 3;

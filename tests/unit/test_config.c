@@ -90,6 +90,21 @@ static void test_contract(void **state)
                 "keepalived.fifo",
                 "control.socket",
                 "log.level",
+                "volume.provider",
+                "volume.id",
+                "volume.device",
+                "volume.uuid",
+                "volume.mount",
+                "volume.fstype",
+                "ip.provider",
+                "ip.id",
+                "ip.address",
+                "ip.interface",
+                "hetzner.api_url",
+                "hetzner.token_file",
+                "hetzner.server",
+                "hetzner.poweroff",
+                "local.fence_command",
         };
 
         (void)state;

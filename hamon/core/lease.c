@@ -27,12 +27,20 @@ bool lease_valid(const struct lease *l, msec_t now)
         return l->held && now < l->valid_until;
 }
 
+/* The row carries our name and this epoch, though we may not write; its beat is not known. */
+static void only_named(struct lease *l, uint64_t epoch)
+{
+        l->names_us = true; /* until a read says otherwise */
+        l->row.epoch = epoch;
+        l->must_read = true;
+}
+
 enum lease_event lease_tick(struct lease *l, msec_t now)
 {
         if (!l->held || now < l->valid_until)
                 return LEASE_SAME;
         l->held = false;
-        l->names_us = true; /* until a read says otherwise */
+        only_named(l, l->epoch);
         return LEASE_EXPIRED;
 }
 
@@ -70,6 +78,7 @@ static struct lease_statement take(struct lease *l, const struct lease_wish *w)
         uint64_t beyond = w->min_epoch > l->row.epoch ? w->min_epoch : l->row.epoch;
 
         l->claim_token = w->token;
+        l->claim_from = l->row;
         l->claim_epoch = beyond + 1;
         return (struct lease_statement){ .op = OP_TAKE,
                                          .epoch = l->row.epoch,
@@ -92,8 +101,7 @@ struct lease_statement lease_next(struct lease *l, const struct lease_wish *w, m
         }
         if (s.op == OP_RELEASE && l->held) {
                 l->held = false;
-                l->names_us = true; /* until the answer is there */
-                l->row.epoch = l->epoch;
+                only_named(l, l->epoch); /* until the answer is there */
         }
         l->op = s.op;
         l->op_at = now;
@@ -118,7 +126,7 @@ static enum lease_event hold(struct lease *l, uint64_t epoch, msec_t since, msec
 {
         l->claiming = false;
         if (now >= since + l->rule.ttl) {
-                l->names_us = true; /* won, and already too old to be worth anything */
+                only_named(l, epoch); /* won, and already too old to be worth anything */
                 return LEASE_SAME;
         }
         l->names_us = false;
@@ -128,6 +136,13 @@ static enum lease_event hold(struct lease *l, uint64_t epoch, msec_t since, msec
         return LEASE_WON;
 }
 
+/* Has the row moved on from what the open take compares with? */
+static bool claim_is_dead(const struct lease *l, const struct lease_row *row)
+{
+        return row->epoch > l->claim_from.epoch ||
+               (row->epoch == l->claim_from.epoch && row->beat > l->claim_from.beat);
+}
+
 static enum lease_event see(struct lease *l, const struct lease_row *row, msec_t now)
 {
         if (!l->known || row->epoch != l->row.epoch || row->beat != l->row.beat)
@@ -135,12 +150,12 @@ static enum lease_event see(struct lease *l, const struct lease_row *row, msec_t
         l->known = true;
         l->must_read = false;
         l->row = *row;
+        if (!is_ours(l, row) && claim_is_dead(l, row))
+                l->claiming = false; /* somebody was faster: ours can never apply */
         l->next_at = now + (l->claiming ? 0 : l->rule.look);
 
         if (!is_ours(l, row)) {
                 l->names_us = false;
-                if (l->claiming && row->epoch >= l->claim_epoch)
-                        l->claiming = false; /* somebody was faster: ours can never apply */
                 return LEASE_SAME;
         }
         if (l->claiming && row->token == l->claim_token)
@@ -194,7 +209,7 @@ enum lease_event lease_done(struct lease *l, enum lease_answer a, const struct l
                             msec_t now)
 {
         enum lease_op op = l->op;
-        bool was_held = l->held;
+        enum lease_event tick = lease_tick(l, now);
 
         l->op = OP_NONE;
         l->next_at = now;
@@ -207,7 +222,7 @@ enum lease_event lease_done(struct lease *l, enum lease_answer a, const struct l
         case OP_TAKE:
                 return took(l, a, now);
         case OP_RENEW: /* ours may have expired while it was on its way: then it stays expired */
-                return was_held ? renewed(l, a, now) : LEASE_SAME;
+                return l->held ? renewed(l, a, now) : tick;
         case OP_RELEASE:
                 return released(l, a, now);
         case OP_NONE:

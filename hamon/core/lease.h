@@ -72,6 +72,7 @@ struct lease { /* zeroed, then lease_init() */
         msec_t next_at;   /* earliest time of the next statement */
         bool claiming;    /* a take whose end is not known: its token, its start */
         uint64_t claim_token, claim_epoch;
+        struct lease_row claim_from; /* the row it compares with */
         msec_t claim_at;
         bool names_us; /* the row names us though we do not hold it: a late take, an expired lease
                         */
@@ -98,7 +99,8 @@ enum lease_event lease_tick(struct lease *l, msec_t now);
 /* The next statement to send, OP_NONE if there is none (or one is under way). Marks it sent. */
 struct lease_statement lease_next(struct lease *l, const struct lease_wish *w, msec_t now);
 
-/* How the statement under way ended. `row` only for a READ that is DONE. */
+/* How the statement under way ended. `row` only for a READ that is DONE. EXPIRED: a renewal came
+ * back when ours had run out, and nobody had called lease_tick() before. */
 enum lease_event lease_done(struct lease *l, enum lease_answer a, const struct lease_row *row,
                             msec_t now);
 

@@ -21,6 +21,7 @@ const struct command COMMANDS[] = {
           NULL },
         { "notify-galera", "[...]", "ask the database now (for wsrep_notify_cmd)",
           cmd_notify_galera, NULL },
+        { "lease", "status [--json]", "who leads, as the database has it now", NULL, NULL },
         { "store", "init [--print]", "make hamon's tables, row and user in the database", NULL,
           NULL },
         { "version", "", "print the version", cmd_version, NULL },

@@ -136,6 +136,32 @@ static void test_other_shapes(void **unused)
         assert_false(try_sql("SELECT * FROM hamon.lease"));
 }
 
+static void test_lease_status(void **unused)
+{
+        (void)unused;
+        HAMON("lease", "status");
+        assert_ran(75, NULL, "cannot be read");
+        HAMON("store", "init");
+        HAMON("lease", "status");
+        assert_ran(0, "holder=- incarnation=0000000000000000 epoch=0 beat=0\n", NULL);
+        sql("UPDATE hamon.lease SET holder='n2',incarnation=255,epoch=18446744073709551615");
+        HAMON("lease", "status", "--json");
+        assert_ran(0,
+                   "{\"holder\":\"n2\",\"incarnation\":\"00000000000000ff\","
+                   "\"epoch\":18446744073709551615,\"beat\":0}\n",
+                   NULL);
+        sql("UPDATE hamon.lease SET holder='\"'");
+        HAMON("lease", "status", "--json");
+        assert_ran(1, NULL, "no name hamon would write");
+        sql("DELETE FROM hamon.lease");
+        HAMON("lease", "status");
+        assert_ran(1, NULL, "hamon store init makes it");
+        HAMON("lease");
+        assert_ran(64, NULL, "unexpected argument");
+        HAMON("lease", "status", "--more");
+        assert_ran(64, NULL, "unexpected argument: --more");
+}
+
 static void test_mistakes(void **unused)
 {
         (void)unused;
@@ -174,7 +200,8 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         const struct CMUnitTest tests[] = { CASE(test_makes_all), CASE(test_print),
-                                            CASE(test_other_shapes), CASE(test_mistakes) };
+                                            CASE(test_other_shapes), CASE(test_lease_status),
+                                            CASE(test_mistakes) };
 
         return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

@@ -56,6 +56,8 @@ static void run_as_owner(const char *const *argv)
         if (geteuid() == 0 &&
             (setgroups(0, NULL) < 0 || setgid(owner->pw_gid) < 0 || setuid(owner->pw_uid) < 0))
                 _exit(126);
+        /* a starting server deletes the temporary tables it finds, those of other tests too */
+        setenv("TMPDIR", dir, 1);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() == parent)
                 execvp(argv[0], (char *const *)(uintptr_t)argv);

@@ -296,6 +296,18 @@ void conf_env_name(const struct conf_spec *spec, const struct option *o, char *d
                 *p = isalnum((unsigned char)*p) ? (char)toupper((unsigned char)*p) : '_';
 }
 
+/* Most programs run without a single HAMON_… variable, keepalived's checks every second among them:
+ * then no name needs to be put together. */
+static bool any_of_ours(const char *prefix, char **env)
+{
+        size_t len = strlen(prefix);
+
+        for (char **e = env; *e; e++)
+                if (strncmp(*e, prefix, len) == 0 && (*e)[len] == '_')
+                        return true;
+        return false;
+}
+
 static void read_environment(struct conf_job *job, char **env)
 {
         const struct conf_spec *spec = job->spec;
@@ -335,7 +347,7 @@ static int load(struct conf_job *job, const struct conf_input *in)
 {
         set_defaults(job);
         read_files(job, in);
-        if (in->env && job->spec->env_prefix)
+        if (in->env && job->spec->env_prefix && any_of_ours(job->spec->env_prefix, in->env))
                 read_environment(job, in->env);
         if (job->no_memory)
                 return -ENOMEM;

@@ -6,7 +6,7 @@
 
 #include "hamon/beat.h"
 #include "hamon/control.h"
-#include "hamon/docker.h"
+#include "hamon/feed.h"
 #include "hamon/galera.h"
 #include "hamon/keepalived.h"
 #include "hamon/secret.h"
@@ -87,40 +87,6 @@ static void log_verdict(const struct daemon *d)
                   LS("msg", node_message(&d->node, msg, sizeof msg)));
 }
 
-static void copy_containers(struct daemon *d)
-{
-        node_containers_begin(&d->node);
-        for (size_t i = 0; i < docker_count(d->docker); i++) {
-                const struct docker_container *c = docker_get(d->docker, i);
-                int r = node_container(&d->node, c->service, &c->facts, c->restarts, c->since);
-                if (r < 0)
-                        log_event(LOG_ERROR, "containers", LS("service", c->service),
-                                  LS("error", strerror(-r)));
-        }
-        node_containers_end(&d->node);
-}
-
-static bool another_runs(const struct daemon *d, const char *service)
-{
-        for (size_t i = 0; i < docker_count(d->docker); i++) {
-                const struct docker_container *c = docker_get(d->docker, i);
-                if (c->facts.state == CTR_RUNNING && str_eq(c->service, service))
-                        return true;
-        }
-        return false;
-}
-
-/* While the engine is silent the last picture of the containers stands, but for those whose end the
- * kernel saw. */
-static void copy_ends(struct daemon *d)
-{
-        for (size_t i = 0; i < docker_count(d->docker); i++) {
-                const struct docker_container *c = docker_get(d->docker, i);
-                if (c->ended && !another_runs(d, c->service))
-                        node_container_ended(&d->node, c->service, &c->facts, c->since);
-        }
-}
-
 static void on_docker(void *arg);
 
 static int start_docker(struct daemon *d)
@@ -162,12 +128,7 @@ static void judge(struct daemon *d, enum fold fold)
                 after_gap(d, gap, now);
         if (d->docker_dirty && d->docker) {
                 d->docker_dirty = false;
-                node_engine(&d->node, docker_engine(d->docker), docker_engine_text(d->docker),
-                            docker_synced(d->docker));
-                if (docker_synced(d->docker))
-                        copy_containers(d);
-                else
-                        copy_ends(d);
+                feed_docker(&d->node, d->docker);
         }
         if (node_eval(&d->node, fold, now, on_change, d))
                 log_verdict(d);

@@ -1,7 +1,7 @@
 /* One list of containers, one status query, one verdict, under one deadline. */
 #include "hamon/direct.h"
 
-#include "hamon/docker.h"
+#include "hamon/feed.h"
 #include "hamon/galera.h"
 #include "hamon/keepalived.h"
 #include "hamon/node.h"
@@ -92,17 +92,7 @@ static int begin(struct look *l, const struct config *c, const char *password)
 
 static void conclude(struct look *l)
 {
-        const struct docker *d = l->docker;
-
-        node_engine(&l->node, docker_engine(d), docker_engine_text(d), docker_synced(d));
-        if (docker_synced(d)) {
-                node_containers_begin(&l->node);
-                for (size_t i = 0; i < docker_count(d); i++) {
-                        const struct docker_container *c = docker_get(d, i);
-                        node_container(&l->node, c->service, &c->facts, c->restarts, c->since);
-                }
-                node_containers_end(&l->node);
-        }
+        feed_docker(&l->node, l->docker);
         node_eval(&l->node, FOLD_TICK, loop_now(&l->loop), NULL, NULL);
 }
 

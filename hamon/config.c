@@ -1,351 +1,11 @@
-/* OPTIONS[]: one row per key of hamon.conf. `hamon config --defaults`, the parser, the environment
- * overrides and the man page read this table. Lists of services default to Mailcow's (services.c
- * says why each is where it is). */
+/* Loading hamon.conf: the rows of config_options.c, and what no single row can check: keys that
+ * must fit each other, lists whose words have a shape. */
 #include "hamon/config.h"
 
-#include "hamon/services.h"
-#include "lib/log.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-
-#define AT(field) offsetof(struct config, field)
-
-enum { HOUR = 3600 * 1000 };
-
-static const char *const PROVIDERS[] = { "none", "hetzner", "local", NULL };
-static const char *const POWEROFFS[] = { "auto", "always", "never", NULL };
-
-static const struct option OPTIONS[] = {
-        { .section = "node",
-          .key = "name",
-          .type = OPT_STRING,
-          .offset = AT(node.name),
-          .max = 63,
-          .def = "",
-          .help = "Name of this node in logs, status and alerts. Empty: the host name." },
-        { .section = "node",
-          .key = "address",
-          .type = OPT_STRING,
-          .offset = AT(node.address),
-          .max = 63,
-          .def = "",
-          .help = "Address of this node on the private network." },
-
-        { .section = "mailcow",
-          .key = "dir",
-          .type = OPT_PATH,
-          .offset = AT(mailcow.dir),
-          .def = "/opt/mailcow-dockerized",
-          .help = "Where Mailcow is installed. Values it already has are read from its "
-                  "mailcow.conf." },
-
-        { .section = "docker",
-          .key = "socket",
-          .type = OPT_PATH,
-          .offset = AT(docker.socket),
-          .def = "/run/docker.sock",
-          .help = "Socket of the Docker engine." },
-        { .section = "docker",
-          .key = "project",
-          .type = OPT_STRING,
-          .offset = AT(docker.project),
-          .max = 63,
-          .def = "mailcowdockerized",
-          .mailcow = "COMPOSE_PROJECT_NAME",
-          .help = "Compose project of Mailcow. Containers of other projects are never looked at." },
-
-        { .section = "stack",
-          .key = "warm",
-          .type = OPT_LIST,
-          .offset = AT(stack.warm),
-          .def = SERVICES_WARM,
-          .help = "Services that run on every node, standbys too, so that a takeover is quick." },
-        { .section = "stack",
-          .key = "active",
-          .type = OPT_LIST,
-          .offset = AT(stack.active),
-          .def = SERVICES_ACTIVE,
-          .help = "Services that run on the master only. Any other service of the project that is "
-                  "neither warm nor ignored is active too." },
-        { .section = "stack",
-          .key = "optional",
-          .type = OPT_LIST,
-          .offset = AT(stack.optional),
-          .def = SERVICES_OPTIONAL,
-          .help = "Warm or active services that are watched and shown but never make a node unfit: "
-                  "mail works without them." },
-        { .section = "stack",
-          .key = "ignore",
-          .type = OPT_LIST,
-          .offset = AT(stack.ignore),
-          .def = SERVICES_IGNORED,
-          .help = "Services that are never judged. A service this Mailcow does not have belongs "
-                  "here." },
-
-        { .section = "galera",
-          .key = "socket",
-          .type = OPT_STRING,
-          .offset = AT(galera.socket),
-          .max = 107,
-          .def = "",
-          .help = "Unix socket of the local MariaDB. Empty: host and port." },
-        { .section = "galera",
-          .key = "host",
-          .type = OPT_STRING,
-          .offset = AT(galera.host),
-          .max = 63,
-          .def = "127.0.0.1",
-          .help = "Numeric address of the local MariaDB." },
-        { .section = "galera",
-          .key = "port",
-          .type = OPT_UINT,
-          .offset = AT(galera.port),
-          .min = 1,
-          .max = 65535,
-          .def = "13306",
-          .mailcow = "SQL_PORT",
-          .help = "Port of it." },
-        { .section = "galera",
-          .key = "user",
-          .type = OPT_STRING,
-          .offset = AT(galera.user),
-          .max = 80,
-          .def = "hamon",
-          .help = "Database user; reading the status needs no rights." },
-        { .section = "galera",
-          .key = "password_file",
-          .type = OPT_STRING,
-          .offset = AT(galera.password_file),
-          .max = 4095,
-          .def = "/etc/mailcow-ha/galera.pass",
-          .help = "File with its password on the first line, readable by root alone. Empty: no "
-                  "password." },
-        { .section = "galera",
-          .key = "database",
-          .type = OPT_STRING,
-          .offset = AT(galera.database),
-          .max = 64,
-          .def = "hamon",
-          .help = "Database of hamon's own tables." },
-
-        { .section = "check",
-          .key = "interval",
-          .type = OPT_DURATION,
-          .offset = AT(check.interval),
-          .min = 50,
-          .max = HOUR,
-          .def = "1s",
-          .help = "How often Galera and the Docker engine are asked. Container events do not wait "
-                  "for it." },
-        { .section = "check",
-          .key = "timeout",
-          .type = OPT_DURATION,
-          .offset = AT(check.timeout),
-          .min = 50,
-          .max = 60000,
-          .def = "1s",
-          .help = "Longest wait for any single answer; `hamon check` ends within it." },
-        { .section = "check",
-          .key = "resync",
-          .type = OPT_DURATION,
-          .offset = AT(check.resync),
-          .min = 1000,
-          .max = HOUR,
-          .def = "30s",
-          .help = "How often the full list of containers is fetched, in case an event was "
-                  "missed." },
-        { .section = "check",
-          .key = "grace",
-          .type = OPT_DURATION,
-          .offset = AT(check.grace),
-          .min = 0,
-          .max = HOUR,
-          .def = "10s",
-          .help = "How long a check may fail before the node counts as unfit. Losing the Galera "
-                  "quorum has no grace." },
-        { .section = "check",
-          .key = "rise",
-          .type = OPT_UINT,
-          .offset = AT(check.rise),
-          .min = 1,
-          .max = 100,
-          .def = "2",
-          .help = "Good results in a row before a failed check counts as good again." },
-        { .section = "check",
-          .key = "fall",
-          .type = OPT_UINT,
-          .offset = AT(check.fall),
-          .min = 1,
-          .max = 100,
-          .def = "2",
-          .help = "Bad results in a row before a check counts as failing. Facts (a container has "
-                  "stopped) count at once." },
-        { .section = "check",
-          .key = "stale",
-          .type = OPT_DURATION,
-          .offset = AT(check.stale),
-          .min = 100,
-          .max = HOUR,
-          .def = "5s",
-          .help = "A result older than this counts for nothing: the check is unknown." },
-
-        { .section = "keepalived",
-          .key = "track_file",
-          .type = OPT_STRING,
-          .offset = AT(keepalived.track_file),
-          .max = 4000,
-          .def = "/run/mailcow-ha/track",
-          .help = "File that keepalived tracks: 0 = fit, -254 = FAULT. Empty: none." },
-        { .section = "keepalived",
-          .key = "fifo",
-          .type = OPT_STRING,
-          .offset = AT(keepalived.fifo),
-          .max = 4000,
-          .def = "/run/mailcow-ha/keepalived.fifo",
-          .help = "keepalived's vrrp_notify_fifo. hamon makes it. Empty: none." },
-        { .section = "keepalived",
-          .key = "state_file",
-          .type = OPT_STRING,
-          .offset = AT(keepalived.state_file),
-          .max = 4000,
-          .def = "/run/mailcow-ha/vrrp",
-          .help = "Where the last word of keepalived is kept over a restart of hamon. Empty: "
-                  "nowhere." },
-
-        { .section = "volume",
-          .key = "provider",
-          .type = OPT_CHOICE,
-          .offset = AT(volume.provider),
-          .choices = PROVIDERS,
-          .def = "none",
-          .help = "Who moves the shared volume between the nodes. none: it is not looked at." },
-        { .section = "volume",
-          .key = "id",
-          .type = OPT_STRING,
-          .offset = AT(volume.id),
-          .max = 63,
-          .def = "",
-          .help = "hetzner: the number of the volume." },
-        { .section = "volume",
-          .key = "device",
-          .type = OPT_PATH,
-          .offset = AT(volume.device),
-          .max = 255,
-          .def = "",
-          .help = "Its block device. Empty with hetzner: the provider knows." },
-        { .section = "volume",
-          .key = "uuid",
-          .type = OPT_STRING,
-          .offset = AT(volume.uuid),
-          .max = 63,
-          .def = "",
-          .help = "UUID of its file system. Only that one is ever mounted." },
-        { .section = "volume",
-          .key = "mount",
-          .type = OPT_PATH,
-          .offset = AT(volume.mount),
-          .def = "",
-          .help = "Where it is mounted on the master." },
-        { .section = "volume",
-          .key = "fstype",
-          .type = OPT_STRING,
-          .offset = AT(volume.fstype),
-          .max = 31,
-          .def = "ext4",
-          .help = "Type of its file system." },
-
-        { .section = "ip",
-          .key = "provider",
-          .type = OPT_CHOICE,
-          .offset = AT(ip.provider),
-          .choices = PROVIDERS,
-          .def = "none",
-          .help = "Who moves the service addresses between the nodes. none: they are not looked "
-                  "at." },
-        { .section = "ip",
-          .key = "id",
-          .type = OPT_LIST,
-          .offset = AT(ip.id),
-          .def = "",
-          .help = "hetzner: the numbers of the floating IPs, IPv4 and IPv6." },
-        { .section = "ip",
-          .key = "address",
-          .type = OPT_LIST,
-          .offset = AT(ip.address),
-          .def = "",
-          .help = "The addresses, each with a prefix or alone." },
-        { .section = "ip",
-          .key = "interface",
-          .type = OPT_STRING,
-          .offset = AT(ip.interface),
-          .min = 1,
-          .max = 15,
-          .def = "eth0",
-          .help = "Interface that has them." },
-
-        { .section = "hetzner",
-          .key = "api_url",
-          .type = OPT_STRING,
-          .offset = AT(hetzner.api_url),
-          .max = 255,
-          .def = "https://api.hetzner.cloud/v1",
-          .help = "Where the API is." },
-        { .section = "hetzner",
-          .key = "token_file",
-          .type = OPT_STRING,
-          .offset = AT(hetzner.token_file),
-          .max = 4095,
-          .def = "/etc/mailcow-ha/hetzner.token",
-          .help = "File with the API token (read and write) on the first line, readable by root "
-                  "alone." },
-        { .section = "hetzner",
-          .key = "server",
-          .type = OPT_STRING,
-          .offset = AT(hetzner.server),
-          .max = 253,
-          .def = "",
-          .help = "Name or number of the server this node is. Empty: asked of the metadata "
-                  "service." },
-        { .section = "hetzner",
-          .key = "poweroff",
-          .type = OPT_CHOICE,
-          .offset = AT(hetzner.poweroff),
-          .choices = POWEROFFS,
-          .def = "auto",
-          .help = "When a lost master is powered off before its volume is taken. auto: if it is "
-                  "silent." },
-
-        { .section = "local",
-          .key = "fence_command",
-          .type = OPT_PATH,
-          .offset = AT(local.fence_command),
-          .def = "",
-          .help = "Command that surely keeps the node named by its argument from writing: exit 0 "
-                  "done, 75 try again, else failed. Empty: none." },
-
-        { .section = "control",
-          .key = "socket",
-          .type = OPT_PATH,
-          .offset = AT(control.socket),
-          .max = 107,
-          .def = "/run/mailcow-ha/hamon.sock",
-          .help = "Where the daemon answers `hamon check` and `hamon status`." },
-
-        { .section = "log",
-          .key = "level",
-          .type = OPT_CHOICE,
-          .offset = AT(log.level),
-          .choices = LOG_LEVELS,
-          .def = "info",
-          .help = "error: a human must act; warn: degraded; info: something changed; debug: each "
-                  "check." },
-};
-
-const struct conf_spec CONFIG_SPEC = { .options = OPTIONS,
-                                       .n_options = ARRAY_SIZE(OPTIONS),
-                                       .env_prefix = "HAMON" };
 
 void config_free(struct config *c)
 {
@@ -401,18 +61,30 @@ static int check_times(const struct config *c, const char *file, struct buf *err
         return -EINVAL;
 }
 
+static bool is_name(const char *s)
+{
+        return *s &&
+               s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")] ==
+                       '\0';
+}
+
+static bool is_address(const char *s)
+{
+        unsigned char address[sizeof(struct in6_addr)];
+
+        return inet_pton(AF_INET, s, address) == 1 || inet_pton(AF_INET6, s, address) == 1;
+}
+
 /* The database is asked without a resolver: a name would need one. */
 static int check_galera(const struct config *c, const char *file, struct buf *errors)
 {
-        unsigned char address[sizeof(struct in6_addr)];
         int r = 0;
 
         if (!*c->galera.user) {
                 buf_addf(errors, "%s: [galera] user must not be empty\n", file);
                 r = -EINVAL;
         }
-        if (!*c->galera.socket && inet_pton(AF_INET, c->galera.host, address) != 1 &&
-            inet_pton(AF_INET6, c->galera.host, address) != 1) {
+        if (!*c->galera.socket && !is_address(c->galera.host)) {
                 buf_addf(errors,
                          "%s: [galera] host: \"%s\" is not a numeric address (IPv4 or IPv6), and "
                          "socket is empty\n",
@@ -459,6 +131,89 @@ static int check_providers(const struct config *c, const char *file, struct buf 
         return r;
 }
 
+struct cluster_node config_cluster_node(const struct config *c, size_t i)
+{
+        struct cluster_node n = { .name = "" };
+        const char *word = c->cluster.nodes.v[i];
+        size_t len = strcspn(word, "=");
+
+        if (len >= sizeof n.name || !word[len])
+                return n;
+        memcpy(n.name, word, len);
+        if (!str_copy(n.address, sizeof n.address, word + len + 1))
+                n.address[0] = '\0';
+        return n;
+}
+
+int config_cluster_rank(const struct config *c)
+{
+        for (size_t i = 0; i < c->cluster.nodes.n; i++)
+                if (str_eq(config_cluster_node(c, i).name, c->node.name))
+                        return (int)i;
+        return -1;
+}
+
+static int check_cluster_node(const struct config *c, size_t i, const char *file,
+                              struct buf *errors)
+{
+        struct cluster_node n = config_cluster_node(c, i);
+
+        if (!is_name(n.name) || !is_address(n.address)) {
+                buf_addf(errors,
+                         "%s: [cluster] nodes: \"%s\" is not name=address, as in n1=10.0.0.11\n",
+                         file, c->cluster.nodes.v[i]);
+                return -EINVAL;
+        }
+        for (size_t k = 0; k < i; k++) {
+                struct cluster_node other = config_cluster_node(c, k);
+                if (!str_eq(n.name, other.name) && !str_eq(n.address, other.address))
+                        continue;
+                buf_addf(errors, "%s: [cluster] nodes: \"%s\" and \"%s\" are the same node\n", file,
+                         c->cluster.nodes.v[k], c->cluster.nodes.v[i]);
+                return -EINVAL;
+        }
+        return 0;
+}
+
+/* A cluster of nodes, and this one among them. */
+static int check_cluster(const struct config *c, const char *file, struct buf *errors)
+{
+        int r = 0;
+
+        if (c->lease.renew * 3 > c->lease.ttl) {
+                buf_addf(errors, "%s: [lease] renew must be at most a third of ttl\n", file);
+                r = -EINVAL;
+        }
+        if (c->cluster.nodes.n == 0)
+                return r;
+        if (!is_name(c->cluster.name)) {
+                buf_addf(errors, "%s: [cluster] name may have letters, digits, '.', '_' and '-'\n",
+                         file);
+                r = -EINVAL;
+        }
+        if (c->cluster.nodes.n > CLUSTER_MAX) {
+                buf_addf(errors, "%s: [cluster] nodes: at most %d\n", file, CLUSTER_MAX);
+                return -EINVAL;
+        }
+        for (size_t i = 0; i < c->cluster.nodes.n; i++)
+                if (check_cluster_node(c, i, file, errors) < 0)
+                        r = -EINVAL;
+        if (r == 0 && config_cluster_rank(c) < 0) {
+                buf_addf(errors,
+                         "%s: [cluster] nodes: this node, \"%s\", is not among them; set [node] "
+                         "name\n",
+                         file, c->node.name);
+                r = -EINVAL;
+        }
+        if (r == 0 &&
+            (c->volume.provider == CONFIG_NONE || !*c->volume.uuid || !*c->volume.mount)) {
+                buf_addf(errors, "%s: [volume] provider, uuid and mount must be set in a cluster\n",
+                         file);
+                r = -EINVAL;
+        }
+        return r;
+}
+
 static int load(const char *file, const char *mailcow_file, struct config *c, struct buf *errors,
                 struct conf_source *ret_sources)
 {
@@ -472,15 +227,13 @@ static int finish(const char *file, struct config *c, struct buf *errors)
 {
         static int (*const CHECKS[])(const struct config *, const char *,
                                      struct buf *) = { check_lists, check_times, check_galera,
-                                                       check_providers };
-        int r = 0;
+                                                       check_providers, check_cluster };
+        int r = default_node_name(c);
 
         for (size_t i = 0; i < ARRAY_SIZE(CHECKS); i++) {
                 int bad = CHECKS[i](c, file, errors);
                 r = r < 0 ? r : bad;
         }
-        if (r == 0)
-                r = default_node_name(c);
         if (r < 0)
                 config_free(c);
         return r;

@@ -4,12 +4,32 @@
 #include "lib/conf.h"
 
 enum config_provider { CONFIG_NONE, CONFIG_HETZNER, CONFIG_LOCAL };
+enum config_watchdog {
+        CONFIG_WATCHDOG_AUTO,
+        CONFIG_WATCHDOG_REQUIRED,
+        CONFIG_WATCHDOG_OPTIONAL,
+        CONFIG_WATCHDOG_OFF,
+};
 enum config_poweroff { CONFIG_POWEROFF_AUTO, CONFIG_POWEROFF_ALWAYS, CONFIG_POWEROFF_NEVER };
 
 struct config {
         struct {
                 char *name, *address;
         } node;
+        struct {
+                char *name, *secret_file;
+                struct strlist nodes; /* name=address; config_cluster_node() */
+        } cluster;
+        struct {
+                char *listen;
+        } peer;
+        struct {
+                msec_t ttl, renew;
+        } lease;
+        struct {
+                msec_t security_wait;
+                uint64_t max_failovers;
+        } breaker;
         struct {
                 char *dir;
         } mailcow;
@@ -48,6 +68,14 @@ struct config {
                 char *fence_command;
         } local;
         struct {
+                char *dir;
+                msec_t master_timeout, backup_timeout;
+        } hooks;
+        struct {
+                char *device;
+                int mode; /* enum config_watchdog */
+        } watchdog;
+        struct {
                 char *socket;
         } control;
         struct {
@@ -69,3 +97,15 @@ int config_load(const char *file, struct config *c, struct buf *errors,
 int config_load_client(const char *file, struct config *c, struct buf *errors);
 
 void config_free(struct config *c);
+
+enum { CLUSTER_MAX = 9, PEER_PORT = 9447 };
+
+struct cluster_node {
+        char name[64];
+        char address[64]; /* numeric */
+};
+
+/* Node i of [cluster] nodes, 0 <= i < c->cluster.nodes.n (checked when it was loaded). */
+struct cluster_node config_cluster_node(const struct config *c, size_t i);
+/* Where this node stands in [cluster] nodes: its rank; -1 = there are none. */
+int config_cluster_rank(const struct config *c);

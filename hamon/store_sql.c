@@ -27,34 +27,51 @@ static void where_ours(struct buf *out, const struct store_names *n, uint64_t ep
                  n->lease, n->me, n->incarnation, epoch);
 }
 
+/* The breaker's count goes up by one, or begins anew. The columns are set from left to right, each
+ * one from what stood there before. */
+static void count(struct buf *out, const struct lease_statement *s)
+{
+        if (!s->cause)
+                return;
+        buf_addf(out,
+                 "loser=holder,failovers=IF(failovers=0 OR since<UTC_TIMESTAMP(3)-INTERVAL %" PRId64
+                 " MICROSECOND,1,failovers+1),since=IF(failovers=1,UTC_TIMESTAMP(3),since),",
+                 s->window * 1000);
+}
+
 int store_sql_statement(struct buf *out, const struct store_names *n,
                         const struct lease_statement *s)
 {
         switch (s->op) {
         case OP_READ:
                 return buf_addf(out,
-                                "SELECT holder,incarnation,token,epoch,beat FROM `%s`.lease"
-                                " WHERE name='%s'",
+                                "SELECT holder,incarnation,token,epoch,beat,failovers,"
+                                "GREATEST(0,TIMESTAMPDIFF(MICROSECOND,since,UTC_TIMESTAMP(3)))"
+                                " DIV 1000,loser FROM `%s`.lease WHERE name='%s'",
                                 n->database, n->lease);
         case OP_TAKE:
-                return buf_addf(out,
-                                "UPDATE `%s`.lease SET holder='%s',incarnation=%" PRIu64
-                                ",token=%" PRIu64 ",epoch=%" PRIu64
-                                ",beat=beat+1,since=UTC_TIMESTAMP(3)"
-                                " WHERE name='%s' AND epoch=%" PRIu64 " AND beat=%" PRIu64,
-                                n->database, n->me, n->incarnation, s->token, s->new_epoch,
-                                n->lease, s->epoch, s->beat);
+                buf_addf(out, "UPDATE `%s`.lease SET ", n->database);
+                count(out, s);
+                return buf_addf(
+                        out,
+                        "holder='%s',incarnation=%" PRIu64 ",token=%" PRIu64 ",epoch=%" PRIu64
+                        ",beat=beat+1 WHERE name='%s' AND epoch=%" PRIu64 " AND beat=%" PRIu64,
+                        n->me, n->incarnation, s->token, s->new_epoch, n->lease, s->epoch, s->beat);
         case OP_RENEW:
                 buf_addf(out, "UPDATE `%s`.lease SET beat=beat+1", n->database);
                 where_ours(out, n, s->epoch);
                 return out->error;
         case OP_RELEASE:
-                buf_addf(out,
-                         "UPDATE `%s`.lease SET holder='',epoch=epoch+1,beat=beat+1,"
-                         "since=UTC_TIMESTAMP(3)",
-                         n->database);
+                buf_addf(out, "UPDATE `%s`.lease SET ", n->database);
+                count(out, s);
+                buf_addf(out, "holder='',epoch=epoch+1,beat=beat+1");
                 where_ours(out, n, s->epoch);
                 return out->error;
+        case OP_ACK:
+                return buf_addf(out,
+                                "UPDATE `%s`.lease SET failovers=0,loser='',beat=beat+1"
+                                " WHERE name='%s'",
+                                n->database, n->lease);
         case OP_NONE:
         case OP_COUNT_:
                 break;
@@ -65,14 +82,18 @@ int store_sql_statement(struct buf *out, const struct store_names *n,
 int store_sql_row(const char *const *values, unsigned n, struct lease_row *ret)
 {
         struct lease_row row = { .epoch = 0 };
-        uint64_t *const numbers[] = { &row.incarnation, &row.token, &row.epoch, &row.beat };
+        uint64_t age;
+        uint64_t *const numbers[] = { &row.incarnation, &row.token,     &row.epoch,
+                                      &row.beat,        &row.failovers, &age };
+        const char *loser = n == STORE_ROW ? values[1 + ARRAY_SIZE(numbers)] : NULL;
 
-        if (n != 1 + ARRAY_SIZE(numbers) || !values[0] ||
-            !str_copy(row.holder, sizeof row.holder, values[0]))
+        if (!loser || !values[0] || !str_copy(row.holder, sizeof row.holder, values[0]) ||
+            !str_copy(row.loser, sizeof row.loser, loser))
                 return -EBADMSG;
         for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
                 if (!values[i + 1] || parse_uint(values[i + 1], 0, UINT64_MAX, numbers[i]) < 0)
                         return -EBADMSG;
+        row.since_age = age < INT64_MAX ? (msec_t)age : INT64_MAX;
         *ret = row;
         return 0;
 }
@@ -117,7 +138,7 @@ struct column {
         enum column_kind kind;
 };
 
-enum { MAX_COLUMNS = 8 };
+enum { MAX_COLUMNS = 9 };
 
 /* The first column is the primary key. */
 static const struct table {
@@ -131,7 +152,8 @@ static const struct table {
                             { "epoch", NUMBER, COL_NUMBER },
                             { "beat", NUMBER, COL_NUMBER },
                             { "failovers", "int(10) unsigned", COL_NUMBER },
-                            { "since", "datetime(3)", COL_TIME } },
+                            { "since", "datetime(3)", COL_TIME },
+                            { "loser", "varchar(63)", COL_NAME } },
                           "SELECT, UPDATE" },
         [TABLE_NODE] = { { { "name", "varchar(63)", COL_NAME },
                            { "address", "varchar(63)", COL_NAME },

@@ -18,13 +18,15 @@ bool store_name_valid(const char *s);
 
 /* Said on each new connection. sync_wait 7: reads *and updates* wait until this member has applied
  * what the cluster had committed before, so that "no row matched" is a fact and not the word of a
- * member that lags behind. */
-#define STORE_BEGIN "SET SESSION autocommit=1, wsrep_sync_wait=7"
+ * member that lags behind. sql_mode: the count of fail-overs relies on assignments from left to
+ * right. */
+#define STORE_BEGIN "SET SESSION autocommit=1, wsrep_sync_wait=7, sql_mode='STRICT_TRANS_TABLES'"
 
 int store_sql_statement(struct buf *out, const struct store_names *n,
                         const struct lease_statement *s);
 
-/* The five values of an OP_READ. -EBADMSG: this is no row of ours. */
+/* The values of an OP_READ. -EBADMSG: this is no row of ours. */
+enum { STORE_ROW = 8 };
 int store_sql_row(const char *const *values, unsigned n, struct lease_row *ret);
 
 /* What became of a statement that ended in this error. */

@@ -4,7 +4,9 @@
  * side;
  *   - a lost answer is never taken for a failure: the token tells whose take it was;
  *   - expired is tested before anything else, and what expired never comes back without a new take;
- *   - sending a release ends our validity, not its answer. */
+ *   - sending a release ends our validity, not its answer;
+ *   - a challenger waits for all of ttl, the holder stops `margin` before: it needs time to stop.
+ */
 #include "hamon/core/lease.h"
 
 #include <string.h>
@@ -58,7 +60,17 @@ bool lease_free(const struct lease *l, const struct lease_wish *w, msec_t now)
         return now - l->still_since >= l->rule.ttl + l->rule.ttl / DRIFT_PART;
 }
 
+bool lease_take_counts(const struct lease *l)
+{
+        return l->known && l->row.holder[0] && l->moved;
+}
+
 /* ---- what to send ---- */
+
+static bool adoptable(const struct lease *l, const struct lease_wish *w)
+{
+        return w->adopt && l->known && !l->must_read && l->names_us && l->row.epoch == w->adopt;
+}
 
 static enum lease_op choose(const struct lease *l, const struct lease_wish *w, msec_t now)
 {
@@ -66,7 +78,9 @@ static enum lease_op choose(const struct lease *l, const struct lease_wish *w, m
                 return OP_NONE;
         if (w->release && (l->held || l->names_us))
                 return OP_RELEASE;
-        if (l->held)
+        if (w->ack)
+                return OP_ACK;
+        if (l->held || adoptable(l, w))
                 return OP_RENEW;
         if (w->lead && !l->must_read && lease_free(l, w, now))
                 return OP_TAKE;
@@ -80,11 +94,15 @@ static struct lease_statement take(struct lease *l, const struct lease_wish *w)
         l->claim_token = w->token;
         l->claim_from = l->row;
         l->claim_epoch = beyond + 1;
+        l->claim_counts = lease_take_counts(l);
+        l->claim_window = w->window;
         return (struct lease_statement){ .op = OP_TAKE,
                                          .epoch = l->row.epoch,
                                          .beat = l->row.beat,
                                          .new_epoch = beyond + 1,
-                                         .token = w->token };
+                                         .token = w->token,
+                                         .cause = l->claim_counts,
+                                         .window = w->window };
 }
 
 struct lease_statement lease_next(struct lease *l, const struct lease_wish *w, msec_t now)
@@ -98,6 +116,11 @@ struct lease_statement lease_next(struct lease *l, const struct lease_wish *w, m
                 s = take(l, w);
         } else if (s.op != OP_READ) {
                 s.epoch = l->held ? l->epoch : l->row.epoch;
+        }
+        l->adopting = s.op == OP_RENEW && !l->held;
+        if (s.op == OP_RELEASE) {
+                s.cause = w->cause;
+                s.window = w->window;
         }
         if (s.op == OP_RELEASE && l->held) {
                 l->held = false;
@@ -124,15 +147,17 @@ msec_t lease_wait(const struct lease *l, const struct lease_wish *w, msec_t now)
 
 static enum lease_event hold(struct lease *l, uint64_t epoch, msec_t since, msec_t now)
 {
+        msec_t valid_until = since + l->rule.ttl - l->rule.margin;
+
         l->claiming = false;
-        if (now >= since + l->rule.ttl) {
+        if (now >= valid_until) {
                 only_named(l, epoch); /* won, and already too old to be worth anything */
                 return LEASE_SAME;
         }
         l->names_us = false;
         l->held = true;
         l->epoch = epoch;
-        l->valid_until = since + l->rule.ttl;
+        l->valid_until = valid_until;
         return LEASE_WON;
 }
 
@@ -145,11 +170,14 @@ static bool claim_is_dead(const struct lease *l, const struct lease_row *row)
 
 static enum lease_event see(struct lease *l, const struct lease_row *row, msec_t now)
 {
-        if (!l->known || row->epoch != l->row.epoch || row->beat != l->row.beat)
+        if (!l->known || row->epoch != l->row.epoch || row->beat != l->row.beat) {
                 l->still_since = now;
+                l->moved |= l->known;
+        }
         l->known = true;
         l->must_read = false;
         l->row = *row;
+        l->row_at = now;
         if (!is_ours(l, row) && claim_is_dead(l, row))
                 l->claiming = false; /* somebody was faster: ours can never apply */
         l->next_at = now + (l->claiming ? 0 : l->rule.look);
@@ -164,10 +192,25 @@ static enum lease_event see(struct lease *l, const struct lease_row *row, msec_t
         return LEASE_SAME;
 }
 
+/* What our take has made of the row's counters: nobody reads it for us while we hold it. */
+static void counted(struct lease *l, msec_t now)
+{
+        if (!l->claim_counts)
+                return;
+        l->row.since_age += now - l->row_at;
+        l->row_at = now;
+        if (l->row.since_age > l->claim_window)
+                l->row.failovers = 0;
+        if (l->row.failovers++ == 0)
+                l->row.since_age = 0;
+}
+
 static enum lease_event took(struct lease *l, enum lease_answer a, msec_t now)
 {
-        if (a == ANSWER_DONE)
+        if (a == ANSWER_DONE) {
+                counted(l, now);
                 return hold(l, l->claim_epoch, l->op_at, now);
+        }
         l->must_read = true;
         if (a == ANSWER_UNKNOWN) {
                 l->claiming = true;
@@ -181,7 +224,7 @@ static enum lease_event took(struct lease *l, enum lease_answer a, msec_t now)
 static enum lease_event renewed(struct lease *l, enum lease_answer a, msec_t now)
 {
         if (a == ANSWER_DONE) {
-                l->valid_until = l->op_at + l->rule.ttl;
+                l->valid_until = l->op_at + l->rule.ttl - l->rule.margin;
                 l->next_at = l->op_at + l->rule.renew > now ? l->op_at + l->rule.renew : now;
                 return LEASE_SAME;
         }
@@ -192,6 +235,28 @@ static enum lease_event renewed(struct lease *l, enum lease_answer a, msec_t now
         l->held = false;
         l->must_read = true;
         return LEASE_LOST;
+}
+
+static enum lease_event adopted(struct lease *l, enum lease_answer a, msec_t now)
+{
+        if (a == ANSWER_DONE)
+                return hold(l, l->row.epoch, l->op_at, now);
+        if (a == ANSWER_NONE)
+                l->names_us = false;
+        l->must_read = true;
+        l->next_at = now + l->rule.renew / 4;
+        return LEASE_SAME;
+}
+
+static enum lease_event acked(struct lease *l, enum lease_answer a, msec_t now)
+{
+        if (a == ANSWER_REFUSED || a == ANSWER_UNKNOWN) {
+                l->next_at = now + l->rule.renew / 4;
+                return LEASE_SAME;
+        }
+        l->must_read = true;
+        l->row.failovers = 0;
+        return LEASE_ACKED;
 }
 
 static enum lease_event released(struct lease *l, enum lease_answer a, msec_t now)
@@ -222,12 +287,27 @@ enum lease_event lease_done(struct lease *l, enum lease_answer a, const struct l
         case OP_TAKE:
                 return took(l, a, now);
         case OP_RENEW: /* ours may have expired while it was on its way: then it stays expired */
+                if (l->adopting)
+                        return adopted(l, a, now);
                 return l->held ? renewed(l, a, now) : tick;
         case OP_RELEASE:
                 return released(l, a, now);
+        case OP_ACK:
+                return tick == LEASE_SAME ? acked(l, a, now) : tick;
         case OP_NONE:
         case OP_COUNT_:
                 break;
         }
         return LEASE_SAME;
+}
+
+msec_t lease_renewed(const struct lease *l, msec_t now)
+{
+        return now - (l->valid_until - (l->rule.ttl - l->rule.margin));
+}
+
+void lease_hurry(struct lease *l, msec_t now)
+{
+        if (l->next_at > now)
+                l->next_at = now;
 }

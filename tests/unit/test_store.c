@@ -673,30 +673,31 @@ static void test_config(void **unused)
 
 static void test_rows(void **unused)
 {
-        const char *values[] = { "n1", "1", "2", "3", "18446744073709551615" };
+        const char *values[] = { "n1", "1", "2", "3", "18446744073709551615", "4", "5", "n2" };
         static const char *const WRONG[] = { NULL, "", "-1", "1x", "18446744073709551616" };
         char holder[100];
         struct lease_row row;
 
         (void)unused;
-        assert_int_equal(store_sql_row(values, 5, &row), 0);
+        assert_int_equal(store_sql_row(values, STORE_ROW, &row), 0);
         assert_true(row.incarnation == 1 && row.token == 2 && row.epoch == 3 &&
-                    row.beat == UINT64_MAX);
+                    row.beat == UINT64_MAX && row.failovers == 4 && row.since_age == 5);
         assert_string_equal(row.holder, "n1");
-        assert_int_equal(store_sql_row(values, 4, &row), -EBADMSG);
-        for (size_t i = 1; i < 5; i++)
+        assert_string_equal(row.loser, "n2");
+        assert_int_equal(store_sql_row(values, STORE_ROW - 1, &row), -EBADMSG);
+        for (size_t i = 1; i < STORE_ROW - 1; i++)
                 for (size_t k = 0; k < ARRAY_SIZE(WRONG); k++) {
                         const char *kept = values[i];
                         values[i] = WRONG[k];
-                        assert_int_equal(store_sql_row(values, 5, &row), -EBADMSG);
+                        assert_int_equal(store_sql_row(values, STORE_ROW, &row), -EBADMSG);
                         values[i] = kept;
                 }
         memset(holder, 'x', sizeof holder - 1);
         holder[sizeof holder - 1] = '\0';
         values[0] = holder;
-        assert_int_equal(store_sql_row(values, 5, &row), -EBADMSG);
+        assert_int_equal(store_sql_row(values, STORE_ROW, &row), -EBADMSG);
         values[0] = NULL;
-        assert_int_equal(store_sql_row(values, 5, &row), -EBADMSG);
+        assert_int_equal(store_sql_row(values, STORE_ROW, &row), -EBADMSG);
 }
 
 /* ---- one server for all ---- */

@@ -1,0 +1,540 @@
+/* One step: gather edges, let the table (fsm.c) act on the events that are there (ha_event.c), then
+ * say what is to be done. Rules that are worth finding here:
+ *   - R: one hook at a time. What runs is killed, and reaped, before the next one starts.
+ *   - R: a lost lease always ends in FENCING, and FENCING ends with a proof.
+ *   - A release is sent only from a state in which nothing is mounted. */
+#include "hamon/core/ha.h"
+
+#include "hamon/core/ha_impl.h"
+#include <string.h>
+
+enum { MOST_TURNS = 16, STUCK_MS = 1000, GUARD_TRIES = 2 };
+
+const char *const HA_HOOKS[HOOK_COUNT_] = {
+        [HOOK_NONE] = "none", [HOOK_MASTER] = "master", [HOOK_BACKUP] = "backup"
+};
+
+const char *const HA_MODES[MODE_COUNT_] = {
+        [MODE_PROMOTE] = "promote", [MODE_RECOVER] = "recover", [MODE_SWITCHOVER] = "switchover",
+        [MODE_DEMOTE] = "demote",   [MODE_FENCE] = "fence",
+};
+
+const char *const HA_ALERTS[ALERT_COUNT_] = {
+        [ALERT_HALTED] = "halted",           [ALERT_STAY] = "stay",
+        [ALERT_PROMOTE] = "promote_failed",  [ALERT_FENCE] = "fence_failed",
+        [ALERT_HOOK_STUCK] = "hook_stuck",   [ALERT_EPOCH_AHEAD] = "epoch_ahead",
+        [ALERT_VOLUME_LOST] = "volume_lost",
+};
+
+static void copy_name(char *to, const char *from)
+{
+        size_t i = 0;
+
+        for (; i < LEASE_NAME - 1 && from[i]; i++)
+                to[i] = from[i];
+        memset(to + i, 0, LEASE_NAME - i);
+}
+
+static msec_t least(msec_t a, msec_t b)
+{
+        return a < b ? a : b;
+}
+
+/* ---- output ---- */
+
+static struct ha_action *add(struct ha_output *out, enum ha_action_kind kind)
+{
+        static const struct ha_action EMPTY;
+        struct ha_action *a = &out->actions[out->n < HA_ACTIONS ? out->n++ : HA_ACTIONS - 1];
+
+        *a = EMPTY;
+        a->kind = kind;
+        return a;
+}
+
+static void alert(struct ha *h, struct ha_output *out, enum ha_alert which)
+{
+        if (h->told & 1u << which)
+                return;
+        h->told |= 1u << which;
+        add(out, ACTION_ALERT)->alert = which;
+}
+
+static void calm(struct ha *h, enum ha_alert which)
+{
+        h->told &= ~(1u << which);
+}
+
+/* ---- hooks ---- */
+
+static void want_hook(struct ha *h, enum ha_hook hook, enum ha_mode mode, msec_t at)
+{
+        h->hook = hook;
+        h->mode = mode;
+        h->hook_due = hook != HOOK_NONE;
+        h->hook_at = at;
+        h->killing = true; /* whatever runs, if anything does */
+        h->kill_at = at;
+        h->kills = 0;
+        h->hook_ended = false;
+        h->tries = 0;
+}
+
+static msec_t hook_deadline(const struct ha *h)
+{
+        if (h->mode == MODE_FENCE)
+                return h->config.fence_timeout;
+        return h->hook == HOOK_MASTER ? h->config.master_timeout : h->config.backup_timeout;
+}
+
+static void start_hook(struct ha *h, struct ha_output *out)
+{
+        struct ha_action *a = add(out, ACTION_START_HOOK);
+
+        h->hook_due = false;
+        a->hook = h->hook;
+        a->mode = h->mode;
+        a->id = ++h->hook_id;
+        a->epoch = h->lead_epoch;
+        a->reason = HA_EVENTS[h->why];
+        copy_name(a->from, h->from);
+        copy_name(a->to, h->to);
+        a->deadline = hook_deadline(h);
+}
+
+static void run_hooks(struct ha *h, const struct ha_facts *f, msec_t now, struct ha_output *out)
+{
+        bool runs = f->hook.state == HOOK_RUNNING;
+
+        if (h->killing && !runs) {
+                h->killing = false;
+                h->hook_seen = f->hook.id;
+                calm(h, ALERT_HOOK_STUCK);
+        }
+        if (h->killing) {
+                if (now < h->kill_at)
+                        return;
+                add(out, ACTION_KILL_HOOK);
+                if (h->kills++ > 0) {
+                        alert(h, out, ALERT_HOOK_STUCK);
+                        if (h->state == ST_FENCING)
+                                add(out, ACTION_FENCE_NOW);
+                }
+                h->kill_at = now + STUCK_MS;
+                return;
+        }
+        if (h->hook_due && !runs && now >= h->hook_at)
+                start_hook(h, out);
+}
+
+/* ---- actions of the table ---- */
+
+static void ban(struct ha *h, msec_t now)
+{
+        breaker_ban(&h->breaker, &h->config.breaker, h->lead_epoch, now);
+}
+
+static void hint_at(struct ha *h, const struct ha_facts *f, enum ha_event e)
+{
+        if (e == EV_SWITCHOVER && f->order_to[0])
+                copy_name(h->to, f->order_to);
+        else if (e == EV_ASKED)
+                copy_name(h->to, f->asker);
+        else if (h->state == ST_PROMOTING && f->volume_at[0] &&
+                 strcmp(f->volume_at, h->lease.me) != 0)
+                copy_name(h->to, f->volume_at); /* we could not get it from there */
+        else
+                copy_name(h->to, f->other);
+}
+
+static void leave(struct ha *h, const struct ha_facts *f, enum ha_event e, bool cause, msec_t now)
+{
+        hint_at(h, f, e);
+        h->cause = cause;
+        h->led = h->state == ST_MASTER;
+        h->releasing = true;
+        want_hook(h, HOOK_BACKUP, cause ? MODE_DEMOTE : MODE_SWITCHOVER, now);
+}
+
+static void let_go(struct ha *h, msec_t now)
+{
+        if (h->cause)
+                ban(h, now);
+        want_hook(h, HOOK_NONE, MODE_FENCE, now);
+        lease_hurry(&h->lease, now);
+}
+
+static void again(struct ha *h, msec_t at, struct ha_output *out)
+{
+        unsigned tries = ++h->tries;
+
+        h->hook_due = true;
+        h->hook_at = at;
+        if (h->state == ST_FENCING && tries >= GUARD_TRIES) {
+                add(out, ACTION_FENCE_NOW);
+                alert(h, out, ALERT_FENCE);
+        }
+}
+
+static void reclaim(struct ha *h, const struct ha_facts *f, msec_t now, struct ha_output *out)
+{
+        if (f->file.epoch > h->min_epoch)
+                h->min_epoch = f->file.epoch;
+        h->eager = true;
+        h->cause = h->releasing = false;
+        alert(h, out, ALERT_EPOCH_AHEAD);
+        want_hook(h, HOOK_NONE, MODE_FENCE, now);
+        lease_hurry(&h->lease, now);
+}
+
+static void fence(struct ha *h, const struct ha_facts *f, enum ha_event e, msec_t now,
+                  struct ha_output *out)
+{
+        if (h->state == ST_MASTER && f->volume_lost)
+                alert(h, out, ALERT_VOLUME_LOST);
+        copy_name(h->to, f->other);
+        h->cause = h->releasing = true;
+        if (e == EV_LEASE_LOST || e == EV_STORAGE)
+                ban(h, now);
+        want_hook(h, HOOK_BACKUP, MODE_FENCE, now);
+}
+
+static void act(struct ha *h, const struct ha_facts *f, enum ha_event e, enum ha_act a, msec_t now,
+                struct ha_output *out)
+{
+        switch (a) {
+        case ACT_CLAIM:
+                h->ordered = e == EV_TAKEOVER;
+                lease_hurry(&h->lease, now);
+                break;
+        case ACT_PROMOTE:
+                copy_name(h->from, h->lease.claim_from.holder);
+                h->cause = h->eager = h->ordered = false;
+                want_hook(h, HOOK_MASTER, MODE_PROMOTE, now);
+                break;
+        case ACT_RECOVER:
+                h->cause = h->releasing = false;
+                if (e == EV_WAY_BACK)
+                        h->hold_off = now + h->config.give_up;
+                want_hook(h, HOOK_MASTER, MODE_RECOVER, now);
+                break;
+        case ACT_ADOPT:
+                break;
+        case ACT_SERVE:
+                h->hook_at = now + h->config.assert_every;
+                calm(h, ALERT_PROMOTE);
+                calm(h, ALERT_EPOCH_AHEAD);
+                calm(h, ALERT_VOLUME_LOST);
+                break;
+        case ACT_MOVE:
+                leave(h, f, e, false, now);
+                break;
+        case ACT_DEMOTE:
+                if (h->state == ST_PROMOTING)
+                        alert(h, out, ALERT_PROMOTE);
+                leave(h, f, e, true, now);
+                break;
+        case ACT_FENCE:
+                fence(h, f, e, now, out);
+                break;
+        case ACT_CLEAN:
+                want_hook(h, HOOK_BACKUP, MODE_FENCE, now);
+                break;
+        case ACT_RETRY:
+                again(h, now + h->config.retry, out);
+                break;
+        case ACT_RESTART:
+                want_hook(h, h->hook, h->mode, now);
+                lease_hurry(&h->lease, now);
+                break;
+        case ACT_HURRY:
+                lease_hurry(&h->lease, now);
+                break;
+        case ACT_RECLAIM:
+                reclaim(h, f, now, out);
+                break;
+        case ACT_RELEASE:
+                let_go(h, now);
+                break;
+        case ACT_BAN:
+                alert(h, out, ALERT_HALTED);
+                break;
+        case ACT_FORGIVE:
+                breaker_forgive(&h->breaker);
+                h->ack = true;
+                calm(h, ALERT_HALTED);
+                lease_hurry(&h->lease, now);
+                break;
+        case ACT_NONE:
+        case ACT_COUNT_:
+                break;
+        }
+}
+
+/* ---- the table is run ---- */
+
+static void answer_order(struct ha *h, struct ha_output *out, bool accepted, const char *comment)
+{
+        struct ha_action *a = add(out, ACTION_ANSWER);
+
+        a->accepted = accepted;
+        a->comment = comment;
+        h->order = ORDER_NONE;
+}
+
+/* An edge is gone once its turn was. */
+static void consume(struct ha *h, enum ha_event e, const struct fsm_cell *cell,
+                    struct ha_output *out)
+{
+        bool does = cell->act != ACT_NONE || cell->next != h->state;
+
+        if (e == EV_LEASE_LOST)
+                h->lost = h->won = false;
+        else if (e == EV_CLOCK_GAP)
+                h->gap = false;
+        else if (e == EV_LEASE_WON)
+                h->won = false;
+        else if (e == EV_ASKED)
+                h->asked = false;
+        else if (e >= EV_HOOK_OK && e <= EV_HOOK_FAILED)
+                h->hook_ended = false;
+        else if (e == EV_TAKEOVER || e == EV_SWITCHOVER || e == EV_ACK)
+                answer_order(h, out, does, cell->comment);
+}
+
+static void apply(struct ha *h, const struct ha_facts *f, enum ha_event e, msec_t now,
+                  struct ha_output *out)
+{
+        const struct fsm_cell *cell = &FSM[h->state][e];
+
+        if (cell->next != h->state || cell->act != ACT_RETRY)
+                h->why = e;
+        act(h, f, e, cell->act, now, out);
+        if (cell->next == h->state)
+                return;
+
+        struct ha_action *note = add(out, ACTION_NOTE);
+        note->from_state = h->state;
+        note->to_state = cell->next;
+        note->event = e;
+        note->comment = cell->comment;
+        h->state = cell->next;
+        h->state_since = now;
+}
+
+/* The first event that is there and means something. Ignored edges are used up on the way. */
+static bool turn(struct ha *h, const struct ha_facts *f, msec_t now, struct ha_output *out)
+{
+        for (int e = 0; e < EV_COUNT_; e++) {
+                const struct fsm_cell *cell = &FSM[h->state][e];
+                if (!event_there(h, f, (enum ha_event)e, now))
+                        continue;
+                consume(h, (enum ha_event)e, cell, out);
+                if (cell->act == ACT_NONE && cell->next == h->state)
+                        continue;
+                apply(h, f, (enum ha_event)e, now, out);
+                return true;
+        }
+        return false;
+}
+
+/* ---- before and after ---- */
+
+static void gather(struct ha *h, const struct ha_facts *f, msec_t now)
+{
+        struct lease_wish w = wish_now(h, f, now);
+        enum lease_event e = lease_tick(&h->lease, now);
+
+        h->lost |= e == LEASE_EXPIRED;
+        h->gap |= f->gap > 0;
+        h->asked |= f->asked;
+        if (f->order != ORDER_NONE)
+                h->order = f->order;
+        if (f->poke || f->gap > 0)
+                lease_hurry(&h->lease, now);
+        if (f->hook.state == HOOK_ENDED && f->hook.id == h->hook_id && f->hook.id != h->hook_seen &&
+            !h->killing) {
+                h->hook_seen = f->hook.id;
+                h->hook_ended = true;
+                h->hook_end = f->hook.end;
+        }
+        if (h->state == ST_INIT && f->hook.state == HOOK_RUNNING && !h->killing) {
+                h->killing = true; /* a leftover */
+                h->kill_at = now;
+                h->kills = 0;
+        }
+        bool free = lease_free(&h->lease, &w, now);
+        if (free && !h->free)
+                h->free_since = now;
+        h->free = free;
+        if (f->active && !h->active)
+                h->active_since = now;
+        h->active = f->active;
+}
+
+static void settle_release(struct ha *h, struct ha_output *out)
+{
+        if (h->freed && h->releasing) {
+                struct ha_action *a = add(out, ACTION_HINT);
+                a->epoch = h->released_epoch;
+                copy_name(a->to, h->to);
+        }
+        bool gone = !ha_may_write(h->state) && h->state != ST_FENCING && !h->lease.held &&
+                    !h->lease.names_us;
+        if (h->freed || gone)
+                h->cause = h->releasing = false;
+        h->freed = false;
+}
+
+static void ask(struct ha *h, const struct ha_facts *f, msec_t now, struct ha_output *out)
+{
+        if (!ha_candidate(h, f, now) || !f->vrrp_master || h->free || !h->lease.known ||
+            h->lease.names_us || !h->lease.row.holder[0] || !f->holder_answers || now < h->ask_at)
+                return;
+        h->ask_at = now + h->config.lease.ttl / 4;
+        copy_name(add(out, ACTION_ASK)->to, h->lease.row.holder);
+}
+
+static void tell_stay(struct ha *h, const struct ha_facts *f, struct ha_output *out)
+{
+        if (h->state == ST_MASTER && unfit_for_good(h, f))
+                alert(h, out, ALERT_STAY);
+        else
+                calm(h, ALERT_STAY);
+}
+
+static void levels(const struct ha *h, const struct ha_facts *f, msec_t now, struct ha_output *out)
+{
+        if (h->state == ST_INIT)
+                out->track = HA_TRACK_KEEP;
+        else if (h->state == ST_PROMOTING || h->state == ST_MASTER)
+                out->track = HA_TRACK_HOLDER;
+        else
+                out->track = h->state == ST_CLAIMING || ha_candidate(h, f, now) ? HA_TRACK_FIT
+                                                                                : HA_TRACK_UNFIT;
+
+        out->guard = GUARD_OFF;
+        if (ha_may_write(h->state)) {
+                out->guard = GUARD_ARM;
+                out->guard_deadline = h->lease.valid_until + h->config.lease.margin / 2;
+        } else if (h->state == ST_INIT || h->state == ST_FENCING || f->mounted) {
+                out->guard = GUARD_KEEP;
+        }
+}
+
+/* When something here changes by time alone. Whatever is forgotten here comes a second late. */
+static msec_t next_wake(const struct ha *h, const struct ha_facts *f, msec_t now)
+{
+        struct lease_wish w = wish_now(h, f, now);
+        msec_t at = now + least(1000, lease_wait(&h->lease, &w, now));
+
+        if (h->killing)
+                at = least(at, h->kill_at > now ? h->kill_at : now + 1);
+        else if (h->hook_due)
+                at = least(at, h->hook_at);
+        at = least(at, claim_at(h, f, now));
+        return at > now ? at - now : 0;
+}
+
+void ha_step(struct ha *h, const struct ha_facts *f, msec_t now, struct ha_output *out)
+{
+        out->n = 0;
+        gather(h, f, now);
+        for (int i = 0; i < MOST_TURNS && turn(h, f, now, out); i++)
+                ;
+        if (h->order != ORDER_NONE)
+                answer_order(h, out, false, "no node that is fit to take over, or no provider");
+        h->asked = h->gap = h->lost = h->won = false;
+
+        run_hooks(h, f, now, out);
+        settle_release(h, out);
+        ask(h, f, now, out);
+        tell_stay(h, f, out);
+        levels(h, f, now, out);
+
+        struct lease_wish w = wish_now(h, f, now);
+        out->statement = lease_next(&h->lease, &w, now);
+        if (out->statement.op == OP_RELEASE)
+                h->released_epoch = out->statement.epoch;
+        out->next = next_wake(h, f, now);
+}
+
+void ha_answer(struct ha *h, enum lease_answer a, const struct lease_row *row, msec_t now)
+{
+        enum lease_op op = h->lease.op;
+
+        switch (lease_done(&h->lease, a, row, now)) {
+        case LEASE_WON:
+                h->won = true;
+                h->lead_epoch = h->lease.epoch;
+                break;
+        case LEASE_LOST:
+        case LEASE_EXPIRED:
+                h->lost = true;
+                break;
+        case LEASE_FREED:
+                h->freed = true;
+                break;
+        case LEASE_ACKED:
+                h->ack = false;
+                break;
+        case LEASE_SAME:
+                break;
+        }
+        if (op == OP_READ && a == ANSWER_DONE)
+                breaker_see(&h->breaker, &h->config.breaker, row, h->lease.me, now);
+}
+
+/* ---- the interface ---- */
+
+void ha_config_fill(struct ha_config *c)
+{
+        msec_t ttl = c->lease.ttl;
+
+        c->lease.look = least(c->lease.renew / 2 + 1, ttl / 8);
+        c->lease.margin = ttl / 5;
+        c->breaker.pause = 3 * ttl;
+        c->breaker.most = 30 * ttl;
+        c->stagger = least(300, ttl / 16);
+        c->give_up = 3 * ttl;
+        c->settle = 2000;
+        c->retry = 1000;
+        c->assert_every = 5000;
+        c->fence_timeout = ttl;
+}
+
+void ha_init(struct ha *h, const struct ha_config *c, const char *me, uint64_t incarnation,
+             msec_t now)
+{
+        static const struct ha EMPTY;
+
+        *h = EMPTY;
+        h->config = *c;
+        h->state = ST_INIT;
+        h->state_since = now;
+        lease_init(&h->lease, me, incarnation, c->lease, now);
+}
+
+struct ha_permit ha_permit(const struct ha *h, uint64_t epoch, msec_t now)
+{
+        struct ha_permit p = { .epoch = h->lease.epoch };
+
+        if (!lease_valid(&h->lease, now))
+                p.reason = "this node does not hold the lease";
+        else if (!ha_may_write(h->state))
+                p.reason = "this node is not to lead";
+        else if (epoch && epoch != h->lease.epoch)
+                p.reason = "the lease is of another epoch";
+        else
+                p.ok = true;
+        if (p.ok) {
+                p.valid = h->lease.valid_until - now;
+                p.renewed = lease_renewed(&h->lease, now);
+        }
+        return p;
+}
+
+void ha_hurry(struct ha *h, msec_t now)
+{
+        lease_hurry(&h->lease, now);
+}

@@ -2,7 +2,11 @@
 """A double of the Hetzner Cloud API for tests: servers, volumes, floating IPs, actions that take
 time and lock the server, and every fault we know. Python standard library only.
 
-    fake_hetzner.py [--with-parent] [--listen ADDRESS:PORT] CONTROL_SOCKET
+    fake_hetzner.py [--with-parent] [--listen ADDRESS:PORT] [--mover COMMAND] CONTROL_SOCKET
+
+With a mover an action is done by "COMMAND attach|detach|assign|unassign|poweroff|poweron ID SERVER"
+(SERVER: the one that gets or loses it), at once, and ends when that has ended and the action's time
+is over; if it fails, the action fails and nothing changes. So the double can move real things.
 
 It is ready once CONTROL_SOCKET accepts; `url` there tells where the API is. Debian's hcloud works
 against it (HCLOUD_ENDPOINT). The world at first: servers 41 n1, 42 n2, 43 n3 in fsn1, 44 far in
@@ -13,9 +17,10 @@ tokens "rw-token" and "ro-token". Each command is answered by one line: "ok …"
     reset                      the world as at first, no faults, counters 0
     put KIND ID FIELD JSON     KIND: server volume ip; sets one field of it
     get KIND ID FIELD          its value as JSON
+    add KIND ID NAME [ARG]     a new one; ARG: location of server and volume, address of the ip
     remove KIND ID
     self ID                    the server that metadata names
-    action-ms N                how long an action takes from now on (20 at first)
+    action-ms N [KIND]         how long an action (of that kind) takes from now on (20 at first)
     lock SERVER N              somebody else's action on it for N ms
     stat NAME                  a counter: attach detach assign unassign poweroff label (requests that
                                were to change something), double (attach of what is attached or being
@@ -36,6 +41,7 @@ tokens "rw-token" and "ro-token". Each command is answered by one line: "ok …"
     act WHERE N WHAT [ARG]     for the next N actions of that kind. WHAT: stuck (running for ever),
                                fail (ARG = code), trap (succeeds, and its error object is filled),
                                lazy (succeeds, but the world shows it ARG ms later)
+    clear                      no more faults and fates; actions that are stuck fail now
     quit
 """
 
@@ -46,6 +52,7 @@ import shlex
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -60,7 +67,8 @@ STATUS = {"locked": 423, "conflict": 409, "rate_limit_exceeded": 429, "unauthori
           "timeout": 504, "maintenance": 503, "resource_unavailable": 503, "protected": 423,
           "resource_locked": 423, "no_space_left_in_location": 422}
 COMMANDS = {"attach": "attach_volume", "detach": "detach_volume", "assign": "assign_floating_ip",
-            "unassign": "unassign_floating_ip", "poweroff": "stop_server"}
+            "unassign": "unassign_floating_ip", "poweroff": "stop_server", "poweron": "start_server"}
+MOVER_S = 120
 
 
 class Refusal(Exception):
@@ -115,6 +123,7 @@ class World:
     def __init__(self):
         self.lock = threading.RLock()
         self.generation = 0
+        self.mover = []
         self.reset()
 
     def reset(self):
@@ -125,11 +134,11 @@ class World:
             "volume": {7: volume(7, "mail", "fsn1")},
             "ip": {9: floating_ip(9, "mail4", "198.51.100.9", "ipv4"),
                    10: floating_ip(10, "mail6", "2001:db8:9::", "ipv6")}}
-        self.actions, self.running, self.faults, self.acts = {}, {}, [], []
+        self.actions, self.running, self.faults, self.acts, self.stuck = {}, {}, [], [], []
         self.count = dict.fromkeys(
             list(COMMANDS) + ["label", "double", "automount", "overlap", "requests", "polls",
                               "no_bearer", "metadata_bearer"], 0)
-        self.action_ms, self.self_id, self.next_action = 20, 41, 1000
+        self.action_ms, self.kind_ms, self.self_id, self.next_action = 20, {}, 41, 1000
 
     def thing(self, kind, ident):
         if not str(ident).isdigit() or int(ident) not in self.things[kind]:
@@ -166,6 +175,23 @@ class World:
         t.daemon = True
         t.start()
 
+    def move(self, ms, command, end):
+        """The mover does it, with the world unlocked; then end(done)."""
+        generation, since = self.generation, time.monotonic()
+
+        def work():
+            try:
+                done = subprocess.run(self.mover + command, stdin=subprocess.DEVNULL,
+                                      timeout=MOVER_S).returncode == 0
+            except (OSError, subprocess.TimeoutExpired) as e:
+                print("mover %s: %s" % (" ".join(command), e), file=sys.stderr)
+                done = False
+            time.sleep(max(0, ms / 1000 - (time.monotonic() - since)))
+            with self.lock:
+                if self.generation == generation:
+                    end(done)
+        threading.Thread(target=work, daemon=True).start()
+
     def start_action(self, kind, servers, resources, effect):
         what, arg = self.take(self.acts, kind)
         self.next_action += 1
@@ -174,28 +200,36 @@ class World:
         self.actions[a["id"]] = a
         self.occupy(servers, 1)
 
-        def end():
+        def end(done=True):
+            failed = what in ("fail", "stuck") or not done
             self.occupy(servers, -1)
-            a.update(progress=100, finished=CREATED, status="error" if what == "fail" else "success")
-            if what in ("fail", "trap"):
-                a["error"] = {"code": arg or "action_failed", "message": "Action failed"}
+            a.update(progress=100, finished=CREATED, status="error" if failed else "success")
+            if failed or what == "trap":
+                a["error"] = {"code": what != "stuck" and arg or "action_failed",
+                              "message": "Action failed"}
             if what == "lazy":
                 self.later(int(arg), effect)
-            elif what != "fail":
+            elif not failed:
                 effect()
-        if what != "stuck":
-            self.later(self.action_ms, end)
+        ms = self.kind_ms.get(kind, self.action_ms)
+        if what == "stuck":
+            self.stuck.append(end)
+        elif self.mover and what != "fail":
+            target = next((s for s in servers if isinstance(s, int)), 0)
+            self.move(ms, [kind, str(resources[-1]["id"]), str(target)], end)
+        else:
+            self.later(ms, end)
         return a
 
     def begin(self, kind, ident, body):
         """POST …/actions/…: checks as the API makes them, then an action."""
         self.count[kind] += 1
-        if kind == "poweroff":
+        if kind in ("poweroff", "poweron"):
             s = self.thing("server", ident)
             servers, resources = [s["id"]], [{"id": s["id"], "type": "server"}]
 
             def effect():
-                s["status"] = "off"
+                s["status"] = "off" if kind == "poweroff" else "running"
         else:
             is_volume = kind in ("attach", "detach")
             t = self.thing("volume" if is_volume else "ip", ident)
@@ -391,14 +425,25 @@ class Control:
     def do_get(self, kind, ident, field):
         return json.dumps(self.w.thing(kind, ident)[field])
 
+    def do_add(self, kind, ident, name, arg=""):
+        ident = int(ident)
+        if kind == "ip":
+            t = floating_ip(ident, name, arg, "ipv6" if ":" in arg else "ipv4")
+        else:
+            t = (server if kind == "server" else volume)(ident, name, arg or "fsn1")
+        self.w.things[kind][ident] = t
+
     def do_remove(self, kind, ident):
         del self.w.things[kind][int(ident)]
 
     def do_self(self, ident):
         self.w.self_id = ident
 
-    def do_action_ms(self, ms):
-        self.w.action_ms = int(ms)
+    def do_action_ms(self, ms, kind=""):
+        if kind:
+            self.w.kind_ms[kind] = int(ms)
+        else:
+            self.w.action_ms = int(ms)
 
     def do_lock(self, ident, ms):
         self.w.occupy([int(ident)], 1)
@@ -412,6 +457,12 @@ class Control:
 
     def do_act(self, where, n, what, arg=""):
         self.w.acts.append({"where": where, "n": int(n), "what": what, "arg": arg})
+
+    def do_clear(self):
+        self.w.faults, self.w.acts, ends = [], [], self.w.stuck
+        self.w.stuck = []
+        for end in ends:
+            end()
 
     def do_quit(self):
         os._exit(0)
@@ -436,17 +487,21 @@ class Control:
 
 def main():
     args = sys.argv[1:]
-    address, port = "127.0.0.1", 0
+    address, port, mover = "127.0.0.1", 0, ""
     if args[:1] == ["--with-parent"]:
         args = args[1:]
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     if args[:1] == ["--listen"]:
         address, _, port = args[1].rpartition(":")
         args = args[2:]
+    if args[:1] == ["--mover"]:
+        mover = args[1]
+        args = args[2:]
     if len(args) != 1:
         sys.exit(__doc__)
     sys.setswitchinterval(0.001)
     Handler.world = World()
+    Handler.world.mover = shlex.split(mover)
     http = Server((address, int(port)), Handler)
     threading.Thread(target=http.serve_forever, daemon=True).start()
     control = Control(Handler.world, "http://%s:%d" % http.server_address[:2])

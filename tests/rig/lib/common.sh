@@ -72,7 +72,7 @@ in_parallel() {
 daemon() {
 	local log=$1
 	shift
-	setsid -f "$@" >>"$log" 2>&1 </dev/null 9>&-
+	setsid -f "$@" >>"$log" 2>&1 </dev/null 7>&- 8>&- 9>&-
 }
 
 # "n2" or "2" -> 2

@@ -13,7 +13,6 @@ fault_thaw() {
 
 fault_power() {
 	node_running "$1" || die "n$1 is off already"
-	[ "$(volume_where)" != "n$1" ] || volume_crash "$1"
 	node_kill "$1"
 }
 heal_power() {
@@ -44,6 +43,13 @@ fault_cut_pair() { net_add parted "p$1 . p$2, p$2 . p$1"; }
 heal_cut_pair() { net_del parted "p$1 . p$2, p$2 . p$1"; }
 fault_loss() { net_loss "$1" "$2"; }
 heal_loss() { net_loss_end; }
+
+# The cloud pulls the plug; "heal" boots the node again.
+cmd_power_off() {
+	local n
+	n=$(node_number "${1:-}")
+	! node_running "$n" || { node_kill "$n" && fault_note power "$n"; }
+}
 
 # Outer pids of the processes of node N with this command name.
 pids_named() {
@@ -80,6 +86,23 @@ fault_hamon_kill() { hamon_signal "$1" KILL; }
 heal_hamon_kill() { unit_start "$1" hamon; }
 fault_hamon_term() { in_node "$1" systemctl stop hamon; }
 heal_hamon_term() { unit_start "$1" hamon; }
+fault_guard_kill() {
+	unit_active "$1" hamon-guard || die "n$1: hamon-guard does not run"
+	in_node "$1" systemctl kill --kill-who=main -s KILL hamon-guard
+}
+heal_guard_kill() { unit_start "$1" hamon-guard; }
+
+# The wall clock of hamond alone, by libfaketime; CLOCK_MONOTONIC and CLOCK_BOOTTIME stay true.
+fault_clock() { clock_offset "$1" "$2"; }
+heal_clock() { clock_offset "$1" +0; }
+clock_offset() {
+	local file
+	[[ $2 =~ ^[-+][0-9]+$ ]] || die "the clock is moved by +SECONDS or -SECONDS"
+	file=$(node_root "$1")$FAKETIME_FILE
+	[ -e "$file" ] || die "this fault needs a rig started with RIG_FAKETIME=1"
+	echo "$2" >"$file.new"
+	mv "$file.new" "$file"
+}
 
 # SIGCONT to whatever is stopped in node N, found by its state.
 continue_stopped() {

@@ -34,8 +34,10 @@ keepalived-kill|NODE|kill -9 both keepalived processes (systemd leaves it dead)|
 hamon-stop|NODE|SIGSTOP to the main process of hamond|SIGCONT
 hamon-kill|NODE|kill -9 the main process; systemd starts it again|start it
 hamon-term|NODE|systemctl stop hamon|start it
-disk-error||every request to the shared volume fails with EIO (RIG_NBD=1)|errors end; see README
-disk-hang||requests to the shared volume hang (RIG_NBD=1)|they complete
+guard-kill|NODE|kill -9 hamon-guard|start it
+clock|NODE SECONDS|the wall clock of hamond jumps by +N or -N seconds (RIG_FAKETIME=1)|it is right again
+disk-error||every request to the volume from where it is attached fails with EIO (RIG_NBD=1)|errors end; see README
+disk-hang||requests to the volume from where it is attached hang (RIG_NBD=1)|they complete
 disk-full||the mounted volume is filled to the last block|the filling is deleted
 '
 

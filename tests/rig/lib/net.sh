@@ -54,6 +54,14 @@ switch_up() {
 	EOF
 }
 
+# In a cloud the floating address is one of the provider's router, not of the private network: no node
+# reaches it, or answers for it, through another one.
+net_cloud() {
+	in_client sysctl -q -w net.ipv4.conf.all.accept_redirects=0 net.ipv4.conf.br0.accept_redirects=0
+	in_client nft add rule bridge fault cfwd ip daddr "$RIG_FLOAT" drop
+	in_client nft add rule bridge fault cfwd arp daddr ip "$RIG_FLOAT" drop
+}
+
 port_up() {
 	local n=$1
 	ip netns add "$(node_netns "$n")"

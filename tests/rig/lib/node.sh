@@ -36,24 +36,37 @@ cmd_exec() {
 	in_node "$n" "$@"
 }
 
-node_boot() {
+# One boot or power cut of a node at a time: the cloud may switch it off while it boots.
+node_locked() {
+	(
+		exec 7>"$RIG_RUN/n$1.lock"
+		flock -w 120 7 || die "n$1: its lock was held for two minutes"
+		"${@:2}" "$1"
+	) || exit 1
+}
+
+node_boot() { node_locked "$1" node_boot_now; }
+node_boot_now() {
 	local n=$1 dir log
 	dir=$(node_dir "$n")
 	log=$(node_log "$n")
-	mkdir -p "$dir"/{docker,root,stage}
+	mkdir -p "$dir"/{docker,root,stage,state}
 	rm -f "$dir"/{init.pid,ready}
 	cgroup_make "$n"
 	port_up "$n"
 	daemon "$log" "$RIG_HOME/lib/node-start" "$n" "$dir" "$(cgroup_root)" "$RIG_NAME"
 	wait_for 20 "n$n: root assembled" "$log" test -e "$dir/ready"
 	wait_for 20 "n$n: systemd up" "$log" test -S "$(node_root "$n")/run/systemd/private"
-	# A reboot does not detach a cloud volume: its device node is there again.
-	[ "$(volume_where)" != "n$n" ] || volume_plug "$n"
+	volume_locked volume_replug "$n"
+	cloud_power "$n" running
 }
 
 # Power cut: nothing is stopped, nothing is written back, the carrier goes.
-node_kill() {
+# The way to the storage goes first: whoever waits for it could not die.
+node_kill() { node_locked "$1" node_kill_now; }
+node_kill_now() {
 	local pid
+	volume_locked volume_power_cut "$1"
 	! pid=$(node_pid "$1") || ! node_running "$1" || kill -9 "$pid"
 	if cgroup_frozen "$1"; then # nobody may wake up before it dies
 		kill -9 $(cgroup_pids "$1") 2>/dev/null || :

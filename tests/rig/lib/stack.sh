@@ -85,6 +85,7 @@ float_where() {
 
 float_add() {
 	in_netns "$1" ip addr replace "$RIG_FLOAT/24" dev eth0
+	! cloud_is_up || cloud_route "$1"
 	# Debian's arping would announce the wrong sender without -S.
 	in_node "$1" arping -q -U -i eth0 -c 2 -S "$RIG_FLOAT" "$RIG_FLOAT" </dev/null >/dev/null 2>&1 || :
 }

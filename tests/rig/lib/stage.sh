@@ -5,10 +5,24 @@
 
 RIG_HAMON=${RIG_HAMON:-}
 HAMON_PASSWORD=hamon-rig
+CLUSTER_SECRET=the-secret-of-this-rig-and-of-no-other
+FAKETIME_FILE=/run/mailcow-ha/faketime
+FAKETIME_LIB=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1
 
 # A rig keeps the hamon it was started with (or was given by hamon-install).
 hamon_tree() { echo "$RIG_RUN/hamon"; }
 hamon_present() { [ -d "$(hamon_tree)" ]; }
+
+# What a rig is remembered to be until the next "up": cluster, faketime.
+trait() { [ -e "$RIG_RUN/traits/$1" ]; }
+traits_take() {
+	rm -rf "$RIG_RUN/traits"
+	mkdir -p "$RIG_RUN/traits"
+	[ -z "${RIG_CLUSTER:-}" ] || touch "$RIG_RUN/traits/cluster"
+	[ -z "${RIG_FAKETIME:-}" ] || touch "$RIG_RUN/traits/faketime"
+	rm -rf "$RIG_RUN/overlay"
+	[ -z "${RIG_OVERLAY:-}" ] || cp -a "$RIG_OVERLAY" "$RIG_RUN/overlay"
+}
 
 hamon_take() {
 	rm -rf "$(hamon_tree)"
@@ -47,6 +61,7 @@ stage_node() {
 		mkfifo "$run/keepalived.fifo"
 		echo 0 >"$run/track"
 	fi
+	[ ! -d "$RIG_RUN/overlay" ] || cp -a "$RIG_RUN/overlay/." "$s/"
 }
 
 stage_units() { printf '%s\n' "${@:2}" >"$(node_dir "$1")/stage/etc/rig-units"; }
@@ -55,6 +70,7 @@ stage_units() { printf '%s\n' "${@:2}" >"$(node_dir "$1")/stage/etc/rig-units"; 
 node_units() {
 	echo docker.service containerd.service keepalived.service
 	! hamon_present || echo hamon.service
+	[ ! -e "$(hamon_tree)/lib/systemd/system/hamon-guard.service" ] || ! trait cluster || echo hamon-guard.service
 }
 
 stage_mailcow() {
@@ -85,6 +101,17 @@ stage_keepalived() {
     rise 1
 }'
 		track='track_script { hamon }'
+	elif [ -e "$RIG_RUN/overlay/etc/keepalived/notify" ]; then
+		check='vrrp_script naive {
+    script "/etc/keepalived/check"
+    interval 1
+    timeout 2
+    fall 2
+    rise 2
+}'
+		track='track_script { naive }
+    nopreempt
+    notify "/etc/keepalived/notify"'
 	fi
 	render "$RIG_HOME/templates/keepalived.conf" NODE="n$n" ADDRESS="$(node_addr "$n")" \
 		PRIORITY=$((60 - 10 * n)) PEERS="$(peers_of "$n" | paste -sd' ' | sed 's/ /\n        /g')" \
@@ -96,8 +123,33 @@ stage_hamon() {
 	s=$(node_dir "$1")/stage
 	cp -a "$(hamon_tree)/." "$s/"
 	render "$RIG_HOME/templates/hamon.conf" NODE="n$1" ADDRESS="$(node_addr "$1")" >"$s/etc/mailcow-ha/hamon.conf"
+	! trait cluster || stage_cluster "$1" "$s"
 	[ -z "${RIG_HAMON_CONF_EXTRA:-}" ] || cat "$RIG_HAMON_CONF_EXTRA" >>"$s/etc/mailcow-ha/hamon.conf"
 	(umask 077 && echo "$HAMON_PASSWORD" >"$s/etc/mailcow-ha/galera.pass")
 	mkdir -p "$s/etc/systemd/system/keepalived.service.d"
 	printf '[Unit]\nAfter=hamon.service\n' >"$s/etc/systemd/system/keepalived.service.d/rig.conf"
+}
+
+# A cluster that fails over by itself, with the rig's cloud as its provider.
+stage_cluster() {
+	local n=$1 s=$2 nodes='' p
+	for p in $(all_nodes); do
+		nodes+="n$p=$(node_addr "$p") "
+	done
+	render "$RIG_HOME/templates/cluster.conf" NODE="n$n" ADDRESS="$(node_addr "$n")" NODES="${nodes% }" \
+		UUID="$(volume_uuid)" MOUNT="$VOLUME_DIR" VOLUME="$CLOUD_VOLUME" IP="$CLOUD_IP" FLOAT="$RIG_FLOAT" \
+		API="$(cloud_url)" >>"$s/etc/mailcow-ha/hamon.conf"
+	(umask 077 && echo "$CLUSTER_SECRET" >"$s/etc/mailcow-ha/cluster.secret" &&
+		echo "$CLOUD_TOKEN" >"$s/etc/mailcow-ha/hetzner.token")
+	! trait faketime || stage_faketime "$s"
+}
+
+# The clock of hamond and of what it starts can be moved ("fault clock"). It is loaded from the
+# first moment on, with an offset of nothing: a daemon cannot be given another clock while it runs.
+stage_faketime() {
+	[ -e "$FAKETIME_LIB" ] || die "RIG_FAKETIME needs $FAKETIME_LIB (package libfaketime)"
+	echo +0 >"$1$FAKETIME_FILE"
+	mkdir -p "$1/etc/systemd/system/hamon.service.d"
+	printf '[Service]\nEnvironment=%s %s %s %s\n' "LD_PRELOAD=$FAKETIME_LIB" "FAKETIME_TIMESTAMP_FILE=$FAKETIME_FILE" \
+		FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1 >"$1/etc/systemd/system/hamon.service.d/faketime.conf"
 }

@@ -6,7 +6,8 @@
 # remembers, so it also clears up after a rig that was killed half way.
 # shellcheck shell=bash
 
-RIG_MASTER=${RIG_MASTER:-1}
+# In a cluster hamon itself makes a master.
+RIG_MASTER=${RIG_MASTER:-$([ -n "${RIG_CLUSTER:-}" ] && echo none || echo 1)}
 
 rig_up_done() { [ -e "$RIG_RUN/up" ]; }
 
@@ -36,9 +37,13 @@ up() {
 	local n
 	images_build
 	hamon_take "$RIG_HAMON"
+	traits_take
 	volume_make
 	cgroup_init
 	switch_up
+	if [ -n "${RIG_CLOUD:-}${RIG_CLUSTER:-}" ]; then
+		cloud_up
+	fi
 	in_parallel up_node $(all_nodes) || die "a node did not come up, see $RIG_RUN/log"
 	note "nodes up, images there, stacks created"
 	[ -d "$(seed_dir)" ] || galera_seed
@@ -52,6 +57,10 @@ up() {
 		n=$(node_number "$RIG_MASTER")
 		master_start "$n"
 		hamon_present || track_write "$n" 100
+		cloud_sync
+	fi
+	if trait cluster && hamon_present; then
+		store_init 1
 	fi
 	in_parallel up_watchers $(all_nodes) || die "keepalived or hamon did not start, see 'rig exec n1 journalctl'"
 	note "keepalived$(! hamon_present || echo ' and hamon') running"
@@ -63,6 +72,7 @@ up_node() {
 	local n=$1 log
 	log=$(node_log "$n")
 	docker_root_clean "$n"
+	rm -rf "$(node_dir "$n")/state"
 	stage_node "$n"
 	node_boot "$n"
 	wait_for 30 "n$n: dockerd answers" "rig exec n$n journalctl -u docker" docker_answers "$n"
@@ -73,6 +83,12 @@ up_node() {
 up_warm() {
 	galera_restore "$1"
 	stack_warm "$1"
+}
+
+# Root over the socket makes database, tables and the rights of the user.
+store_init() {
+	in_node "$1" hamon store init >>"$(node_log "$1")" 2>&1 || die "n$1: hamon store init failed, see $(node_log "$1")"
+	note "hamon's tables are there"
 }
 
 up_watchers() {
@@ -92,6 +108,7 @@ preflight() {
 		mariadb curl jq socat arping python3 setsid flock /lib/systemd/systemd /bin/busybox; do
 		command -v "$tool" >/dev/null || missing+=" $tool"
 	done
+	[ -z "${RIG_FAKETIME:-}" ] || [ -e "$FAKETIME_LIB" ] || missing+=" libfaketime"
 	[ -z "${RIG_NBD:-}" ] || command -v nbdfuse >/dev/null || missing+=" nbdkit nbdfuse"
 	[ -z "$missing" ] || die "not installed:$missing (see README.md for the packages)"
 	[[ $RIG_NODES =~ ^[1-9]$ ]] || die "RIG_NODES must be 1 to 9"
@@ -109,7 +126,8 @@ cmd_down() {
 sweep() {
 	local n
 	rm -f "$RIG_RUN/up"
-	nbd_kill # first: a hung disk would keep processes in D state
+	cloud_down
+	nbd_each nbd_kill # first: a hung disk would keep processes in D state
 	for n in {1..9}; do
 		cgroup_thaw "$n"
 		! node_running "$n" || kill -9 "$(node_pid "$n")"

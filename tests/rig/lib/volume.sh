@@ -1,86 +1,150 @@
 # The shared volume, as a cloud offers it: attached to one node at most, detach
 # refused while it is held (unless forced). It is a loop device whose node appears
-# in that node's private /dev only. With RIG_NBD=1 its backing file is served by
-# nbdkit, so that errors and hangs can be injected below the file system.
-# State: $RIG_RUN/volume/{image,node,loop}; "node" stays after a power cut.
+# in that node's private /dev only. Each attachment has a number, a loop device and,
+# with RIG_NBD=1, an nbdkit of its own (nbd.sh), through which errors and hangs can be
+# injected and which logs every write: so it can be proven who wrote, and until when.
+# State: $VOLUME/image; "node" that it is attached to (stays after a power cut); "current",
+# the number of the attachment it uses; live/K: "NODE LOOP" of each whose requests reach
+# the image.
 # shellcheck shell=bash
 
 VOLUME_ID=scsi-0HC_Volume_1001
 VOLUME=$RIG_RUN/volume
-NBD=$RIG_RUN/nbd
 
 cmd_volume() {
 	local verb=${1:-where}
 	case $verb in
 	attach) volume_attach "$(node_number "${2:-}")" ;;
 	detach) volume_detach "${2:-}" ;;
+	double) volume_locked volume_double "$(node_number "${2:-}")" ;;
+	uuid) volume_uuid ;;
 	where) volume_where ;;
-	*) die "usage: rig volume attach NODE | detach [--force] | where" ;;
+	*) die "usage: rig volume attach NODE | detach [--force|--cloud] | double NODE | uuid | where" ;;
 	esac
+	cloud_sync
+}
+
+# A lock of its own: the cloud moves the volume while "rig fault" may be busy with something else.
+volume_locked() {
+	(
+		exec 8>"$RIG_RUN/volume.lock"
+		flock -w 120 8 || die "the volume's lock was held for two minutes"
+		"$@"
+	) || exit 1
 }
 
 volume_where() { cat "$VOLUME/node" 2>/dev/null || echo none; }
-volume_loop() { cat "$VOLUME/loop" 2>/dev/null; }
+volume_current() { cat "$VOLUME/current" 2>/dev/null || echo 0; }
+loop_of() { cut -d' ' -f2 "$VOLUME/live/$1" 2>/dev/null || :; }
+
+# The same file system UUID for every volume of this rig.
+volume_uuid() { md5sum <<<"$RIG_NAME" | sed -E 's/^(.{8})(.{4})(.{4})(.{4})(.{12}).*/\1-\2-\3-\4-\5/'; }
+
+# What happened to the attachments: time, number, node, attach|detach|rip, loop device.
+volume_log() { echo "$EPOCHREALTIME $*" >>"$RIG_RUN/log/attachments"; }
 
 # A fresh file system with the directories the override binds.
 volume_make() {
 	local tree
-	rm -rf "$VOLUME"
-	mkdir -p "$VOLUME/tree"
+	rm -rf "$VOLUME" "$NBD"
+	mkdir -p "$VOLUME"/{tree,live}
 	tree=$VOLUME/tree
 	install -d -m 755 "$tree"/{vmail,redis,postfix,crypt}
 	chown 5000:5000 "$tree/vmail"
 	truncate -s 1G "$VOLUME/image"
-	mkfs.ext4 -q -F -L mailcow-ha -d "$tree" "$VOLUME/image" >>"$RIG_RUN/log/volume.log" 2>&1
+	mkfs.ext4 -q -F -L mailcow-ha -U "$(volume_uuid)" -d "$tree" "$VOLUME/image" >>"$RIG_RUN/log/volume.log" 2>&1
 	rm -rf "$tree"
-	[ -z "${RIG_NBD:-}" ] || nbd_up
+	[ -z "${RIG_NBD:-}" ] || mkdir -p "$NBD"
 }
 
-volume_attach() {
-	local n=$1 where backing=$VOLUME/image
+# connect NODE: a new attachment; prints its number.
+volume_connect() {
+	local number backing=$VOLUME/image loop
+	number=$(($(cat "$VOLUME/count" 2>/dev/null || echo 0) + 1))
+	echo "$number" >"$VOLUME/count"
+	if nbd_used; then
+		nbd_up "$number"
+		backing=$NBD/$number/disk
+	fi
+	loop=$(losetup -f --show "$backing") || return 1
+	echo "n$1 $loop" >"$VOLUME/live/$number"
+	volume_log "$number" "n$1" attach "$loop"
+	echo "$number"
+}
+
+volume_attach() { volume_locked volume_attach_now "$1"; }
+volume_attach_now() {
+	local n=$1 where
 	where=$(volume_where)
 	[ "$where" != "n$n" ] || return 0
 	[ "$where" = none ] || die "volume is attached to $where"
-	[ ! -e "$NBD/disk" ] || backing=$NBD/disk
-	losetup -f --show "$backing" >"$VOLUME/loop"
+	volume_connect "$n" >"$VOLUME/current" || return 1
 	echo "n$n" >"$VOLUME/node"
-	volume_plug "$n"
+	! node_running "$n" || volume_plug "$n" "$(volume_current)"
+}
+
+# A reboot does not detach a cloud volume: its device is there again.
+volume_replug() {
+	[ "$(volume_where)" = "n$1" ] || return 0
+	[ -e "$VOLUME/current" ] || volume_connect "$1" >"$VOLUME/current" || return 1
+	volume_plug "$1" "$(volume_current)"
 }
 
 volume_plug() {
 	local loop
-	loop=$(volume_loop)
+	loop=$(loop_of "$2")
 	in_node "$1" sh -c "rm -f /dev/sdb && mknod -m 660 /dev/sdb b 7 ${loop#/dev/loop} &&
 		mkdir -p /dev/disk/by-id && ln -sfn ../../sdb /dev/disk/by-id/$VOLUME_ID"
 }
 
-volume_held() { python3 "$RIG_HOME/lib/blockdev.py" held "$(volume_loop)"; }
+# The bug that a write log must find: a second attachment beside the first. For tests of the log only.
+volume_double() { volume_plug "$1" "$(volume_connect "$1")"; }
+
+volume_held() {
+	local loop
+	loop=$(loop_of "$(volume_current)")
+	[ -n "$loop" ] && python3 "$RIG_HOME/lib/blockdev.py" held "$loop"
+}
 volume_free() { ! volume_held; }
 
-volume_detach() {
-	local n where
+# A cloud does not ask the guest; but if nobody has it, nothing need be torn. A hung disk is held.
+volume_held_soon() {
+	local asking
+	volume_held &
+	asking=$!
+	! try_for 1 eval "! kill -0 $asking" || wait "$asking"
+}
+
+volume_detach() { volume_locked volume_detach_now "${1:-}"; }
+volume_detach_now() {
+	local n where how=detach
 	where=$(volume_where)
 	[ "$where" != none ] || return 0
 	n=${where#n}
-	if [ "${1:-}" = --force ]; then
-		volume_rip "$n"
-	else
+	if [ "$1" = --force ] || { [ "$1" = --cloud ] && volume_held_soon; }; then
+		how=rip
+	elif [ -z "$1" ]; then
 		try_for 3 volume_free || die "volume is still held on $where (mounted, or a container keeps its copy)"
 	fi
 	if node_running "$n" && ! cgroup_frozen "$n"; then
 		in_node "$n" rm -f /dev/sdb "/dev/disk/by-id/$VOLUME_ID"
 	fi
-	losetup -d "$(volume_loop)" 2>/dev/null || :
-	rm -f "$VOLUME/node" "$VOLUME/loop"
+	volume_disconnect "$n" "$how"
+	rm -f "$VOLUME/node"
 }
 
-# Tear the device out from under a live mount: nothing the old node still has reaches the disk.
-volume_rip() {
-	volume_crash "$1"
-	if [ -e "$NBD/disk" ]; then
-		nbd_down
-		nbd_up
-	fi
+# Whatever the node still has, nothing of it reaches the disk: detached, or torn out from under a
+# live mount, or without power.
+volume_disconnect() {
+	local number
+	[ -e "$VOLUME/current" ] || return 0
+	number=$(volume_current)
+	! nbd_used || [ "$2" = detach ] || nbd_kill "$number" # first: a hung disk answers now, with EIO
+	[ "$2" = detach ] || volume_crash "$1"
+	losetup -d "$(loop_of "$number")" 2>/dev/null || :
+	! nbd_used || nbd_down "$number"
+	rm -f "$VOLUME/live/$number" "$VOLUME/current"
+	volume_log "$number" "n$1" "$2"
 }
 
 volume_mounted() { grep -qs " $VOLUME_DIR " "/proc/$(node_pid "$1")/mounts"; }
@@ -93,44 +157,16 @@ volume_umount() {
 	! volume_mounted "$1" || in_node "$1" umount "$VOLUME_DIR"
 }
 
-# What a power cut does to the disk, before pid 1 dies (whose death would unmount cleanly).
+# What a power cut does to the file system, before pid 1 dies (whose death would unmount cleanly).
 volume_crash() {
 	! volume_mounted "$1" || timeout 10 python3 "$RIG_HOME/lib/blockdev.py" crash "$(node_root "$1")$VOLUME_DIR" ||
 		warn "n$1: the volume could not be crashed; dirty data may reach it"
 }
 
-nbd_up() {
-	mkdir -p "$NBD"
-	rm -f "$NBD"/*
-	touch "$NBD/disk"
-	daemon "$RIG_RUN/log/nbd.log" nbdkit -f -P "$NBD/nbdkit.pid" -U "$NBD/socket" \
-		--filter=pause --filter=error file "$VOLUME/image" \
-		pause-control="$NBD/pause" error=EIO error-rate=100% error-file="$NBD/error"
-	wait_for 10 "nbdkit's socket" "$RIG_RUN/log/nbd.log" test -S "$NBD/socket"
-	daemon "$RIG_RUN/log/nbd.log" nbdfuse -P "$NBD/nbdfuse.pid" "$NBD/disk" --unix "$NBD/socket"
-	wait_for 10 "nbdfuse's mount" "$RIG_RUN/log/nbd.log" grep -q " $NBD/disk " /proc/mounts
+# The power of node N goes; its attachment stays, its device does not.
+volume_power_cut() {
+	[ "$(volume_where)" != "n$1" ] || volume_disconnect "$1" power
 }
-
-# kill_pidfile NAME FILE: kill -9 the process, if it still is what it was.
-kill_pidfile() {
-	local pid
-	pid=$(cat "$2" 2>/dev/null) || return 0
-	[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$1" ] || kill -9 "$pid"
-}
-
-nbd_kill() {
-	kill_pidfile nbdkit "$NBD/nbdkit.pid"
-	kill_pidfile nbdfuse "$NBD/nbdfuse.pid"
-}
-
-nbd_down() {
-	nbd_kill
-	umount -l "$NBD/disk" 2>/dev/null || :
-	rm -f "$NBD"/*
-}
-
-# 'p' pauses, 'r' resumes every request to the disk.
-nbd_control() { printf "%s" "$1" | socat -t1 - "UNIX-CONNECT:$NBD/pause" >/dev/null; }
 
 # Loops are dropped before the FUSE file some of them lie on: without it they have no name.
 volume_drop() {
@@ -138,6 +174,6 @@ volume_drop() {
 	for loop in $(losetup -n -O NAME,BACK-FILE | awk -v d="$RIG_RUN/" 'index($2, d) == 1 { print $1 }'); do
 		losetup -d "$loop" 2>/dev/null || :
 	done
-	nbd_down
-	rm -f "$VOLUME/node" "$VOLUME/loop"
+	nbd_drop
+	rm -rf "$VOLUME"/{node,current,live}
 }

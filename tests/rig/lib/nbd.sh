@@ -1,0 +1,53 @@
+# The backing of one attachment of the volume with RIG_NBD=1: nbdkit serves the image, nbdfuse makes
+# a file of it that a loop device can lie on. Filters fail and pause its requests (that server's way to
+# the storage, so a fail-over cures it) and log each one that reaches the image.
+# shellcheck shell=bash
+
+NBD=$RIG_RUN/nbd
+
+nbd_used() { [ -d "$NBD" ]; }
+
+nbd_up() {
+	local dir=$NBD/$1 log=$RIG_RUN/log/nbd.log
+	mkdir -p "$dir" "$RIG_RUN/log/writes"
+	rm -f "$dir"/*
+	touch "$dir/disk"
+	daemon "$log" nbdkit -f -P "$dir/nbdkit.pid" -U "$dir/socket" \
+		--filter=pause --filter=error --filter=log file "$VOLUME/image" \
+		pause-control="$dir/pause" error=EIO error-rate=100% error-file="$dir/error" \
+		logfile="$RIG_RUN/log/writes/$1.log"
+	wait_for 10 "nbdkit's socket" "$log" test -S "$dir/socket"
+	daemon "$log" nbdfuse -P "$dir/nbdfuse.pid" "$dir/disk" --unix "$dir/socket"
+	wait_for 10 "nbdfuse's mount" "$log" grep -q " $dir/disk " /proc/mounts
+}
+
+# kill_pidfile NAME FILE: kill -9 the process, if it still is what it was.
+kill_pidfile() {
+	local pid
+	pid=$(cat "$2" 2>/dev/null) || return 0
+	[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$1" ] || kill -9 "$pid"
+}
+
+nbd_kill() { kill_pidfile nbdkit "$NBD/$1/nbdkit.pid"; }
+
+nbd_down() {
+	nbd_kill "$1"
+	kill_pidfile nbdfuse "$NBD/$1/nbdfuse.pid"
+	umount -l "$NBD/$1/disk" 2>/dev/null || :
+	rm -rf "${NBD:?}/$1"
+}
+
+# 'p' pauses, 'r' resumes every request of the current attachment.
+nbd_control() { printf "%s" "$1" | socat -t1 - "UNIX-CONNECT:$NBD/$(volume_current)/pause" >/dev/null; }
+
+nbd_each() {
+	local dir
+	for dir in "$NBD"/*/; do
+		[ ! -d "$dir" ] || "$1" "$(basename "$dir")"
+	done
+}
+
+nbd_drop() {
+	nbd_each nbd_down
+	rm -rf "$NBD"
+}

@@ -38,6 +38,7 @@ struct config {
         } docker;
         struct {
                 struct strlist warm, active, optional, ignore;
+                msec_t stop_timeout;
         } stack;
         struct {
                 char *socket, *host;

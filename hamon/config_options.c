@@ -147,6 +147,15 @@ static const struct option OPTIONS[] = {
           .def = SERVICES_IGNORED,
           .help = "Services that are never judged. A service this Mailcow does not have belongs "
                   "here." },
+        { .section = "stack",
+          .key = "stop_timeout",
+          .type = OPT_DURATION,
+          .offset = AT(stack.stop_timeout),
+          .min = 1000,
+          .max = 600000,
+          .def = "10s",
+          .help = "How long the services have to end when they are stopped, all of them together; "
+                  "then they are killed." },
 
         { .section = "galera",
           .key = "socket",

@@ -328,20 +328,6 @@ enum engine_state docker_json_failure(const struct docker_failure *f, char *text
         return ENGINE_ERROR;
 }
 
-/* RFC 3986: everything but the unreserved. */
-static int add_percent(struct buf *out, const char *s)
-{
-        for (; *s; s++) {
-                unsigned char c = (unsigned char)*s;
-
-                if (c < 0x80 && (isalnum(c) || strchr("-._~", c)))
-                        buf_add(out, s, 1);
-                else
-                        buf_addf(out, "%%%02X", c);
-        }
-        return out->error;
-}
-
 int docker_json_filters(const char *project, bool events, struct buf *out)
 {
         CLEANUP(delete_json) cJSON *j = cJSON_CreateObject();
@@ -363,5 +349,5 @@ int docker_json_filters(const char *project, bool events, struct buf *out)
         }
 
         CLEANUP(freep) char *text = cJSON_PrintUnformatted(j);
-        return text ? add_percent(out, text) : -ENOMEM;
+        return text ? buf_add_percent(out, text) : -ENOMEM;
 }

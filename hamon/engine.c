@@ -2,6 +2,7 @@
  * parsed and checked the command line already; it is parsed again here because exec hands over
  * words, not structs. */
 #include "hamon/cmd_lease.h"
+#include "hamon/cmd_stack.h"
 #include "hamon/cmd_store.h"
 #include "hamon/config.h"
 #include "hamon/daemon.h"
@@ -17,9 +18,10 @@ static const struct engine_row {
         int (*run)(const char *file);
         int (*run_words)(const char *file, int argc, char **argv); /* with words of its own */
 } ENGINE[] = {
-        { "run", daemon_run, NULL },      { "check", direct_check, NULL },
-        { "ip", NULL, providers_ip },     { "lease", NULL, lease_command },
-        { "store", NULL, store_command }, { "volume", NULL, providers_volume },
+        { "run", daemon_run, NULL },          { "check", direct_check, NULL },
+        { "ip", NULL, providers_ip },         { "lease", NULL, lease_command },
+        { "stack", NULL, stack_command },     { "store", NULL, store_command },
+        { "volume", NULL, providers_volume },
 };
 
 int main(int argc, char **argv)

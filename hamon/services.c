@@ -3,26 +3,54 @@
  * (certificates, cron), and so run once. Optional ones may fail without mail failing. */
 #include "hamon/services.h"
 
+#include <string.h>
+
 const struct service_row SERVICES[] = {
-        { "unbound-mailcow", SET_WARM, false,
+        { "unbound-mailcow", SET_WARM, false, SERVICE_PLAIN, "",
           "resolver; its first healthcheck takes 30 s, and postfix waits for it" },
-        { "netfilter-mailcow", SET_WARM, true, "each node's own firewall; mail flows without it" },
-        { "mysql-mailcow", SET_WARM, false, "the Galera member" },
-        { "redis-mailcow", SET_ACTIVE, false, "DKIM keys and sessions, on the shared volume" },
-        { "dovecot-mailcow", SET_ACTIVE, false, "the mails, on the shared volume" },
-        { "postfix-mailcow", SET_ACTIVE, false, "the queue, on the shared volume" },
-        { "postfix-tlspol-mailcow", SET_WARM, true, "a cache; postfix sends without it" },
-        { "rspamd-mailcow", SET_ACTIVE, false, "postfix answers 4xx without this milter" },
-        { "php-fpm-mailcow", SET_ACTIVE, false, "dovecot asks it for every login" },
-        { "nginx-mailcow", SET_ACTIVE, false, "the way from dovecot to php-fpm; webmail" },
-        { "sogo-mailcow", SET_ACTIVE, true, "webmail and groupware; writes to the database" },
-        { "memcached-mailcow", SET_WARM, true, "SOGo's cache" },
-        { "clamd-mailcow", SET_WARM, true, "takes minutes to load its signatures" },
-        { "olefy-mailcow", SET_WARM, true, "stateless scanner" },
-        { "acme-mailcow", SET_ACTIVE, true, "only one node may renew certificates" },
-        { "watchdog-mailcow", SET_IGNORED, true, "restarts containers by its own rules" },
-        { "dockerapi-mailcow", SET_WARM, false, "php-fpm waits for it at start" },
-        { "ofelia-mailcow", SET_ACTIVE, true, "cron jobs inside dovecot and sogo" },
+        { "netfilter-mailcow", SET_WARM, true, SERVICE_PLAIN, "",
+          "each node's own firewall; mail flows without it" },
+        { "mysql-mailcow", SET_WARM, false, SERVICE_PLAIN, "unbound-mailcow netfilter-mailcow",
+          "the Galera member" },
+        { "redis-mailcow", SET_ACTIVE, false, SERVICE_PLAIN, "netfilter-mailcow",
+          "DKIM keys and sessions, on the shared volume" },
+        { "dovecot-mailcow", SET_ACTIVE, false, SERVICE_PLAIN,
+          "mysql-mailcow netfilter-mailcow redis-mailcow", "the mails, on the shared volume" },
+        { "postfix-mailcow", SET_ACTIVE, false, SERVICE_FIRST,
+          "mysql-mailcow unbound-mailcow postfix-tlspol-mailcow",
+          "the queue, on the shared volume" },
+        { "postfix-tlspol-mailcow", SET_WARM, true, SERVICE_PLAIN, "unbound-mailcow",
+          "a cache; postfix sends without it" },
+        { "rspamd-mailcow", SET_ACTIVE, false, SERVICE_PLAIN, "dovecot-mailcow clamd-mailcow",
+          "postfix answers 4xx without this milter" },
+        { "php-fpm-mailcow", SET_ACTIVE, false, SERVICE_PLAIN, "redis-mailcow",
+          "dovecot asks it for every login" },
+        { "nginx-mailcow", SET_ACTIVE, false, SERVICE_PLAIN,
+          "redis-mailcow php-fpm-mailcow sogo-mailcow rspamd-mailcow",
+          "the way from dovecot to php-fpm; webmail" },
+        { "sogo-mailcow", SET_ACTIVE, true, SERVICE_PLAIN, "",
+          "webmail and groupware; writes to the database" },
+        { "memcached-mailcow", SET_WARM, true, SERVICE_PLAIN, "", "SOGo's cache" },
+        { "clamd-mailcow", SET_WARM, true, SERVICE_PLAIN, "unbound-mailcow",
+          "takes minutes to load its signatures" },
+        { "olefy-mailcow", SET_WARM, true, SERVICE_PLAIN, "", "stateless scanner" },
+        { "acme-mailcow", SET_ACTIVE, true, SERVICE_PLAIN, "nginx-mailcow unbound-mailcow",
+          "only one node may renew certificates" },
+        { "watchdog-mailcow", SET_IGNORED, true, SERVICE_RIVAL,
+          "postfix-mailcow dovecot-mailcow mysql-mailcow acme-mailcow redis-mailcow",
+          "restarts containers by its own rules" },
+        { "dockerapi-mailcow", SET_WARM, false, SERVICE_PLAIN, "",
+          "php-fpm waits for it at start" },
+        { "ofelia-mailcow", SET_ACTIVE, true, SERVICE_PLAIN, "sogo-mailcow dovecot-mailcow",
+          "cron jobs inside dovecot and sogo" },
 };
 
 const size_t N_SERVICES = sizeof SERVICES / sizeof SERVICES[0];
+
+const struct service_row *service_find(const char *name)
+{
+        for (size_t i = 0; i < N_SERVICES; i++)
+                if (strcmp(SERVICES[i].name, name) == 0)
+                        return &SERVICES[i];
+        return NULL;
+}

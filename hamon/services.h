@@ -16,12 +16,22 @@
         "sogo-mailcow acme-mailcow ofelia-mailcow"
 #define SERVICES_IGNORED "watchdog-mailcow"
 
+enum service_part {
+        SERVICE_PLAIN,
+        SERVICE_FIRST, /* stopped before all others: no new mail is accepted */
+        SERVICE_RIVAL, /* starts and restarts containers by itself: stopped where it is ignored */
+};
+
 struct service_row {
         const char *name;
         enum set set;
         bool optional;
+        enum service_part part;
+        const char *needs; /* services started before it, as in Mailcow's docker-compose.yml */
         const char *why;
 };
 
 extern const struct service_row SERVICES[];
 extern const size_t N_SERVICES;
+
+const struct service_row *service_find(const char *name); /* NULL: not one of Mailcow's */

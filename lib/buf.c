@@ -1,6 +1,7 @@
 /* The capped buffer of buf.h. */
 #include "lib/buf.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,19 @@ int buf_addf(struct buf *b, const char *fmt, ...)
         int r = buf_vaddf(b, fmt, ap);
         va_end(ap);
         return r;
+}
+
+int buf_add_percent(struct buf *b, const char *s)
+{
+        for (; *s; s++) {
+                unsigned char c = (unsigned char)*s;
+
+                if (c < 0x80 && (isalnum(c) || strchr("-._~", c)))
+                        buf_add(b, s, 1);
+                else
+                        buf_addf(b, "%%%02X", c);
+        }
+        return b->error;
 }
 
 void buf_drop(struct buf *b, size_t n)

@@ -19,7 +19,7 @@ struct fake_docker {
         pid_t pid;
         int control; /* non-blocking */
         char dir[32], socket[48], control_path[48];
-        char reply[1024];
+        char reply[8192];
         size_t len;
 };
 

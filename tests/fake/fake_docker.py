@@ -15,12 +15,18 @@ REF is a compose service name (the newest container of that name) or an id. Defa
     exec REF              the three exec_* events of a health probe
     restarting REF [CODE] die, and the state is then "restarting" (restart policy)
     set REF key=value …   change without an event: state health code restarts oom service project
-                          pid (of the first process, told while it is up; 0 at first)
+                          pid (of the first process, told while it is up; 0 at first), address,
+                          depends (the label), and those of fake_docker_deeds.py
     forget REF            remove without an event
     clear                 remove all without an event
     storm N               N events (die, start, healthy in turn) over all containers, fast
+  Deeds (fake_docker_deeds.py)
+    POST /containers/ID/start, stop, kill, update, unpause, as the engine does them
+    deeds                 those that were asked for so far, in order: start:SERVICE stop:SERVICE …
+                          and how many were under way at once
   Faults
-    mode ENDPOINT MODE    ENDPOINT: ping version events list inspect all
+    mode ENDPOINT MODE    ENDPOINT: ping version events list inspect, start stop kill update
+                          unpause, all
                           MODE: ok, hang (no answer), 500, garbage (text, no JSON), close (no answer,
                           connection closed), cut (half of the body, then closed), short (half of the
                           body as if it were whole), stall (half of the body, then nothing), slow (in
@@ -44,8 +50,6 @@ REF is a compose service name (the newest container of that name) or an id. Defa
 
 import collections
 import ctypes
-import hashlib
-import itertools
 import json
 import os
 import signal
@@ -55,112 +59,18 @@ import threading
 import time
 from urllib.parse import parse_qs, unquote, urlsplit
 
-PROJECT = "com.docker.compose.project"
-SERVICE = "com.docker.compose.service"
-ONEOFF = "com.docker.compose.oneoff"
+sys.dont_write_bytecode = True
+from fake_docker_deeds import DEEDS, Deeds  # noqa: E402
+from fake_docker_model import Container, Filters  # noqa: E402
+
 PIECE = 32  # events per write in a storm
-
-
-def stamp(t):
-    if not t:
-        return "0001-01-01T00:00:00Z"
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(t)) + ".%09dZ" % (t % 1 * 1e9)
-
-
-class Container:
-    numbers = itertools.count()
-
-    def __init__(self, service, project="mailcow", state="running", health="none", oneoff="False",
-                 code="0"):
-        n = next(self.numbers)
-        self.id = hashlib.sha256(b"%d" % n).hexdigest()
-        self.service, self.project, self.oneoff = service, project, oneoff
-        self.state, self.health, self.code = state, health, int(code)
-        self.check = health != "none"
-        self.restarts, self.oom, self.pid = 0, False, 0
-        self.created = time.time() - 100
-        self.started = self.created + 1 if state != "created" else 0
-        self.finished = self.created + 2 if state in ("exited", "dead", "restarting") else 0
-
-    def labels(self):
-        return {PROJECT: self.project, SERVICE: self.service, ONEOFF: self.oneoff,
-                "com.docker.compose.container-number": "1"}
-
-    def status(self):
-        text = {"created": "Created", "dead": "Dead", "removing": "Removal In Progress",
-                "exited": "Exited (%d) 3 minutes ago", "paused": "Up 2 hours (Paused)",
-                "restarting": "Restarting (%d) 2 seconds ago", "running": "Up 2 hours"}
-        s = text.get(self.state, self.state)
-        if "%d" in s:
-            s %= self.code
-        if self.state == "running" and self.health != "none":
-            s += " (health: starting)" if self.health == "starting" else f" ({self.health})"
-        return s
-
-    def summary(self):
-        return {"Id": self.id, "Names": [f"/{self.project}-{self.service}-1"],
-                "Image": "mailcow/" + self.service, "ImageID": "sha256:" + "0" * 64,
-                "Command": "/docker-entrypoint.sh run", "Created": int(self.created), "Ports": [],
-                "Labels": self.labels(), "State": self.state, "Status": self.status(),
-                "HostConfig": {"NetworkMode": self.project + "_mailcow-network"},
-                "NetworkSettings": {"Networks": {"net": {"IPAddress": "172.22.1.9"}}},
-                "Mounts": [{"Type": "volume", "Name": "vol", "Destination": "/var", "RW": True}]}
-
-    def detail(self):
-        up = self.state in ("running", "paused", "restarting")
-        pid = self.pid if up and self.state != "restarting" else 0
-        state = {"Status": self.state, "Running": up, "Paused": self.state == "paused",
-                 "Restarting": self.state == "restarting", "OOMKilled": self.oom,
-                 "Dead": self.state == "dead", "Pid": pid, "ExitCode": self.code, "Error": "",
-                 "StartedAt": stamp(self.started), "FinishedAt": stamp(self.finished)}
-        config = {"Labels": self.labels()}
-        if self.check:
-            state["Health"] = {"Status": self.health, "FailingStreak": 0, "Log": []}
-            config["Healthcheck"] = {"Test": ["CMD-SHELL", "true"]}
-        return {"Id": self.id, "Created": stamp(self.created), "State": state,
-                "RestartCount": self.restarts, "Name": "/" + self.service, "Config": config}
-
-    def event(self, action, **more):
-        now = time.time()
-        return {"status": action, "id": self.id, "from": "mailcow/" + self.service,
-                "Type": "container", "Action": action, "scope": "local", "time": int(now),
-                "timeNano": int(now * 1e9),
-                "Actor": {"ID": self.id, "Attributes": {
-                    **self.labels(), "image": "mailcow/" + self.service, "name": self.service,
-                    **more}}}
-
-
-class Filters:
-    """{"label":["k=v"],…} or {"label":{"k=v":true}}; several keys are a conjunction."""
-
-    def __init__(self, text):
-        raw = json.loads(text) if text else {}
-        self.f = {k: list(v) for k, v in raw.items()}
-
-    def labels(self, labels):
-        for want in self.f.get("label", []):
-            k, eq, v = want.partition("=")
-            if k not in labels or (eq and labels[k] != v):
-                return False
-        return True
-
-    def event(self, e):
-        types, actions = self.f.get("type"), self.f.get("event")
-        if types and e["Type"] not in types:
-            return False
-        if actions:  # as moby: one of these words makes every comparison one of prefixes
-            fuzzy = {"health_status", "exec_create", "exec_start"} & set(actions)
-            hit = any(e["Action"].startswith(a) if fuzzy else e["Action"] == a for a in actions)
-            if not hit:
-                return False
-        return self.labels(e["Actor"]["Attributes"])
 
 
 class Fault(Exception):
     """The connection ends here."""
 
 
-class Engine:
+class Engine(Deeds):
     def __init__(self, path):
         self.path = path
         self.lock = threading.RLock()
@@ -177,6 +87,7 @@ class Engine:
         self.inspect_max = self.sent = 0
         self.api, self.min_api = "1.41", "1.12"
         self.muted = False
+        self.forget_deeds()
         self.released.set()
         self.listen()
 
@@ -231,9 +142,16 @@ class Engine:
                     line = f.readline(65536).split()
                     if len(line) != 3:
                         return
-                    while f.readline(65536).strip():
-                        pass
-                    self.request(c, line[1].decode())
+                    length = 0
+                    while header := f.readline(65536).strip():
+                        name, _, value = header.partition(b":")
+                        if name.lower() == b"content-length":
+                            length = int(value)
+                    body = f.read(length)
+                    if line[0] == b"POST":
+                        self.deed(c, line[1].decode(), body)
+                    else:
+                        self.request(c, line[1].decode())
         except (Fault, OSError, ValueError):
             pass
         finally:
@@ -332,7 +250,7 @@ class Engine:
         mode = self.start_fault(c, endpoint)
         if mode == "short":
             body = body[:len(body) // 2]
-        word = {200: "OK", 400: "Bad Request", 404: "Not Found"}[status]
+        word = {200: "OK", 400: "Bad Request", 404: "Not Found"}.get(status, "Status")
         head = (f"HTTP/1.1 {status} {word}\r\nContent-Type: application/json\r\n"
                 f"Api-Version: {self.api}\r\n").encode()
         if endpoint == "ping" or len(body) < 2048 and mode == "ok":
@@ -504,7 +422,7 @@ class Control:
         self.e.by_service.clear()
 
     def do_mode(self, endpoint, mode):
-        known = ("ping", "version", "events", "list", "inspect")
+        known = ("ping", "version", "events", "list", "inspect") + DEEDS
         if mode not in ("ok", "hang", "500", "garbage", "close", "cut", "short", "stall", "slow",
                         "big") or endpoint not in known + ("all",):
             raise ValueError("no such endpoint or mode")
@@ -557,6 +475,9 @@ class Control:
         return json.dumps({**{n: e.count[n] for n in names}, "inspect_max": e.inspect_max,
                            "streams": len(e.streams), "containers": len(e.containers),
                            "sent": e.sent})
+
+    def do_deeds(self):
+        return " ".join(self.e.deeds) + " most=%d" % self.e.deeds_most
 
     def do_reset(self):
         self.e.reset()

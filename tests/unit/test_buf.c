@@ -126,12 +126,25 @@ static void test_drop(void **state)
         }
 }
 
+static void test_percent(void **state)
+{
+        struct buf b = BUF(64), small = BUF(4);
+
+        (void)state;
+        assert_int_equal(buf_add_percent(&b, "aZ09-._~ {\"\xc3\xa4/"), 0);
+        assert_string_equal(buf_str(&b), "aZ09-._~%20%7B%22%C3%A4%2F");
+        assert_true(buf_add_percent(&small, "a  ") < 0);
+        buf_done(&b);
+        buf_done(&small);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_empty),  cmocka_unit_test(test_cap),
-                cmocka_unit_test(test_sticky), cmocka_unit_test(test_growth),
-                cmocka_unit_test(test_bytes),  cmocka_unit_test(test_drop),
+                cmocka_unit_test(test_empty),   cmocka_unit_test(test_cap),
+                cmocka_unit_test(test_sticky),  cmocka_unit_test(test_growth),
+                cmocka_unit_test(test_bytes),   cmocka_unit_test(test_drop),
+                cmocka_unit_test(test_percent),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

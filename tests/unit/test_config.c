@@ -176,6 +176,16 @@ static void test_services(void **state)
                 optional += s->set != SET_IGNORED && s->optional;
                 assert_non_null(s->why);
                 assert_true(strlen(s->why) > 5);
+                for (const char *need = s->needs; *need; need += strspn(need, " ")) {
+                        char name[64];
+                        size_t len = strcspn(need, " ");
+                        assert_true(len < sizeof name);
+                        memcpy(name, need, len);
+                        name[len] = '\0';
+                        if (!service_find(name))
+                                fail_msg("%s needs %s, which is none of Mailcow's", s->name, name);
+                        need += len;
+                }
         }
         assert_int_equal(c.stack.warm.n + c.stack.active.n + c.stack.ignore.n, N_SERVICES);
         assert_int_equal(c.stack.optional.n, optional);

@@ -1,0 +1,39 @@
+#!/bin/sh
+# Makes this node the master: the volume first, then what writes on it, the address beside it.
+# Every step looks first and is done at once if it is so already, so running this again is harmless.
+# Exit status: 0 done, 75 try again, else failed. hooks/README.md has the whole contract.
+set -eu
+
+step() { hamon -c "$HAMON_CONFIG" "$@"; }
+
+# all PID...: wait for every one; "failed" outweighs "try again" (75), which outweighs 0
+all() {
+	worst=0
+	for pid; do
+		code=0
+		wait "$pid" || code=$?
+		case $code,$worst in 0,* | 75,[!0]*) ;; *) worst=$code ;; esac
+	done
+	return "$worst"
+}
+
+step volume attach
+step volume mount
+
+# The address moves while containers start: ports are closed until they do, and senders try again.
+# Not earlier: the provider does one thing at a time with a server.
+step stack start --set active &
+stack=$!
+step ip assign &
+address=$!
+all "$stack" "$address"
+
+step probe --wait 60
+
+# Local additions, in order, ten seconds each. What goes wrong in them is told, no more.
+for file in "${HAMON_CONFIG%/*}"/master.d/*; do
+	case ${file##*/} in *[!a-zA-Z0-9_-]*) continue ;; esac
+	if [ -f "$file" ] && [ -x "$file" ]; then
+		timeout -k 2 10 "$file" || echo "$file: exit status $?" >&2
+	fi
+done

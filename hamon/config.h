@@ -54,12 +54,14 @@ struct config {
         } keepalived;
         struct {
                 int provider; /* enum config_provider */
-                char *id, *device, *uuid, *mount, *fstype;
+                char *id, *device, *uuid, *mount, *fstype, *options;
+                msec_t lock_scan;
         } volume;
         struct {
                 int provider; /* enum config_provider */
-                struct strlist id, address;
+                struct strlist id, address, outbound_networks;
                 char *interface;
+                bool outbound;
         } ip;
         struct {
                 char *api_url, *token_file, *server;

@@ -1,13 +1,14 @@
 /* hamond, the engine: the verbs that need the event loop, Docker or the database. The front has
  * parsed and checked the command line already; it is parsed again here because exec hands over
  * words, not structs. */
+#include "hamon/cmd_ip.h"
 #include "hamon/cmd_lease.h"
 #include "hamon/cmd_stack.h"
 #include "hamon/cmd_store.h"
+#include "hamon/cmd_volume.h"
 #include "hamon/config.h"
 #include "hamon/daemon.h"
 #include "hamon/direct.h"
-#include "hamon/providers.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -19,9 +20,9 @@ static const struct engine_row {
         int (*run_words)(const char *file, int argc, char **argv); /* with words of its own */
 } ENGINE[] = {
         { "run", daemon_run, NULL },          { "check", direct_check, NULL },
-        { "ip", NULL, providers_ip },         { "lease", NULL, lease_command },
+        { "ip", NULL, ip_command },           { "lease", NULL, lease_command },
         { "stack", NULL, stack_command },     { "store", NULL, store_command },
-        { "volume", NULL, providers_volume },
+        { "volume", NULL, volume_command },
 };
 
 int main(int argc, char **argv)

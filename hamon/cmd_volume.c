@@ -1,0 +1,215 @@
+/* The table of `hamon volume …`, where the volume is, its label, and umount. */
+#include "hamon/cmd_volume.h"
+
+#include "hamon/providers.h"
+#include "hamon/volume_dev.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+enum { MINUTE = 60000, LOOK_AGAIN = 50, PROOF = 5000, ONE_UMOUNT = 20000, LABEL_WAIT = 10000 };
+
+/* ---- the place ---- */
+
+/* The way to the mount point without symbolic links, as mountinfo has it. The last step is not
+ * looked at: it may be a dead disk. */
+static bool straighten(const char *path, char *dst, size_t size)
+{
+        char parent[4096], real[PATH_MAX];
+        size_t len = strlen(path);
+
+        if (!str_copy(parent, sizeof parent, path))
+                return false;
+        while (len > 1 && parent[len - 1] == '/')
+                parent[--len] = '\0';
+        char *slash = strrchr(parent, '/');
+        if (len < 2 || !slash)
+                return false;
+        const char *name = slash + 1;
+        *slash = '\0';
+        if (!realpath(*parent ? parent : "/", real)) /* not there yet: nor can it be mounted on */
+                str_copy(real, sizeof real, parent);
+        int n = snprintf(dst, size, "%s/%s", strcmp(real, "/") == 0 ? "" : real, name);
+        return n > 0 && (size_t)n < size;
+}
+
+int volume_place(struct step *s, struct volume_place *ret)
+{
+        const struct config *c = &s->config;
+
+        *ret = (struct volume_place){ .device = "" };
+        if (c->volume.provider == CONFIG_NONE || !*c->volume.mount) {
+                step_end(s, STEP_FAILED, "[volume] provider and mount must be set");
+                return EX_CONFIG;
+        }
+        bool hetzner = c->volume.provider == CONFIG_HETZNER;
+        str_copy(ret->id, sizeof ret->id, hetzner ? c->volume.id : c->volume.device);
+        if (*c->volume.device)
+                str_copy(ret->device, sizeof ret->device, c->volume.device);
+        else
+                snprintf(ret->device, sizeof ret->device, "/dev/disk/by-id/scsi-0HC_Volume_%s",
+                         c->volume.id);
+        if (straighten(c->volume.mount, ret->where, sizeof ret->where))
+                return 0;
+        step_end(s, STEP_FAILED, "[volume] mount: %s cannot be a mount point", c->volume.mount);
+        return EX_CONFIG;
+}
+
+struct proof {
+        char device[256];
+};
+
+static int prove(void *arg)
+{
+        const struct proof *p = arg;
+        int r = volume_dev_free(p->device);
+
+        return r == -ENOENT ? 0 : r;
+}
+
+int volume_prove_free(struct step *s, const char *device, msec_t at_most)
+{
+        struct proof p;
+
+        str_copy(p.device, sizeof p.device, device);
+        return STEP_CHILD(s, prove, &p, at_most);
+}
+
+/* ---- umount ---- */
+
+struct umount {
+        char where[4096];
+        bool sync;
+};
+
+static int umount_child(void *arg)
+{
+        const struct umount *u = arg;
+
+        if (u->sync)
+                volume_mnt_sync(u->where); /* a dead disk cannot be written back: umount decides */
+        return volume_mnt_umount(u->where);
+}
+
+/* Until nothing is mounted there. -EBUSY: somebody uses it, and did until the time was up. */
+static int umount_all(struct step *s, const char *where, struct volume_mnt *m, bool *changed)
+{
+        struct umount u = { .sync = true };
+        int r;
+
+        str_copy(u.where, sizeof u.where, where);
+        while ((r = volume_mnt_look(where, m)) == 0 && m->count > 0) {
+                r = STEP_CHILD(s, umount_child, &u, ONE_UMOUNT);
+                if (r == 0 || r == -EINVAL) {
+                        *changed = true;
+                        continue;
+                }
+                if (r != -EBUSY || clock_ms() >= s->deadline)
+                        return r;
+                u.sync = false; /* what is written meanwhile, umount writes back */
+                poll(NULL, 0, LOOK_AGAIN);
+                step_pulse(s);
+        }
+        return r;
+}
+
+/* A copy of the mount in a container keeps the device; it may be just about to end. */
+static int wait_free(struct step *s, const char *device)
+{
+        int r;
+
+        while ((r = volume_prove_free(s, device, PROOF)) == -EBUSY && clock_ms() < s->deadline) {
+                poll(NULL, 0, LOOK_AGAIN);
+                step_pulse(s);
+        }
+        return r;
+}
+
+int volume_umount_run(struct step *s)
+{
+        struct volume_place p;
+        struct volume_mnt m;
+        bool changed = false;
+        int r = volume_place(s, &p);
+
+        if (r != 0)
+                return r;
+        r = umount_all(s, p.where, &m, &changed);
+        if (r == -EBUSY)
+                return step_end(s, STEP_TEMPORARY, "%s is still in use", p.where);
+        if (r == -ETIMEDOUT)
+                return step_end(s, STEP_TEMPORARY, "the disk does not answer: umount of %s hangs",
+                                p.where);
+        if (r < 0)
+                return step_end_error(s, r, p.where);
+        r = wait_free(s, p.device);
+        if (r == -EBUSY)
+                return step_end(s, STEP_TEMPORARY,
+                                "nothing is mounted on %s, but %s is still held: a container has a "
+                                "copy of the mount, or it is mounted elsewhere",
+                                p.where, p.device);
+        if (r < 0)
+                return step_end_error(s, r, p.device);
+        return step_end(s, changed ? STEP_DONE : STEP_ALREADY, "nothing is mounted on %s, %s is free",
+                        p.where, p.device);
+}
+
+/* ---- label ---- */
+
+/* For people who look at the provider's console. Nothing ever decides by it. */
+static int label_run(struct step *s)
+{
+        struct volume_place p;
+        struct step_seen o;
+        char label[PROVIDER_ID_SIZE + 24];
+        int r = volume_place(s, &p);
+
+        if (r == 0)
+                r = step_provider(s, (enum config_provider)s->config.volume.provider);
+        if (r != 0)
+                return r;
+        snprintf(label, sizeof label, "%.*s.%" PRIu64, 40, s->grant.holder, s->grant.epoch);
+        step_operate(s, s->provider->ops->volume_label,
+                     (struct provider_request){ .id = p.id, .label = label }, LABEL_WAIT, &o);
+        return step_end_provider(s, &o);
+}
+
+/* ---- the table ---- */
+
+static const struct step_verb VERBS[] = {
+        { .name = "attach",
+          .flags = STEP_COMMON | STEP_REPAIR | STEP_SILENT,
+          .needs_lease = true,
+          .timeout = 2 * MINUTE,
+          .run = volume_attach_run },
+        { .name = "detach",
+          .flags = STEP_COMMON | STEP_REPAIR,
+          .needs_lease = true,
+          .timeout = 2 * MINUTE,
+          .run = volume_detach_run },
+        { .name = "mount",
+          .flags = STEP_COMMON | STEP_REPAIR | STEP_FORCE_EPOCH,
+          .needs_lease = true,
+          .timeout = 2 * MINUTE,
+          .run = volume_mount_run },
+        { .name = "umount",
+          .flags = STEP_COMMON,
+          .timeout = MINUTE / 2,
+          .run = volume_umount_run },
+        { .name = "label",
+          .flags = STEP_COMMON,
+          .needs_lease = true,
+          .timeout = MINUTE / 4,
+          .run = label_run },
+};
+
+int volume_command(const char *file, int argc, char **argv)
+{
+        if (argc > 0 && strcmp(argv[0], "status") == 0)
+                return providers_volume(file, argc, argv);
+        return step_main("volume", VERBS, ARRAY_SIZE(VERBS), file, argc, argv);
+}

@@ -1,0 +1,27 @@
+/* `hamon volume …`. The steps share what is here; cmd_volume.c has the table. */
+#pragma once
+
+#include "hamon/step.h"
+#include "hamon/volume_mnt.h"
+
+/* The words after the verb. Returns the exit code. */
+int volume_command(const char *file, int argc, char **argv);
+
+/* Where things are, in one place: not from the provider, so that umount needs nobody. */
+struct volume_place {
+        char device[256]; /* [volume] device; with hetzner else where the API says its disks are */
+        char where[4096]; /* [volume] mount, without symbolic links on the way to it */
+        char id[256];    /* the provider's name for it */
+};
+
+/* 0, or an exit code and a sentence was said. */
+int volume_place(struct step *s, struct volume_place *ret);
+
+/* 0: nothing on this node has the device (absent is free too). Else negative errno: -EBUSY held,
+ * -ETIMEDOUT it does not answer. */
+int volume_prove_free(struct step *s, const char *device, msec_t at_most);
+
+int volume_attach_run(struct step *s);
+int volume_detach_run(struct step *s);
+int volume_mount_run(struct step *s);
+int volume_umount_run(struct step *s);

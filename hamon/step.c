@@ -1,0 +1,268 @@
+/* A step from its command line to its exit code. What it asks of the daemon is in step_lease.c, how
+ * it drives a provider in step_provider.c. */
+#include "hamon/step.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { LOCK_WAIT = 30000, PAUSE = 20, SENTENCE = 1400 };
+
+static const struct {
+        const char *word;
+        enum step_flag flag;
+} FLAGS[] = {
+        { "--json", STEP_JSON },     { "--no-lease", STEP_NO_LEASE },
+        { "--yes", STEP_YES },       { "--force-epoch", STEP_FORCE_EPOCH },
+        { "--silent", STEP_SILENT }, { "--timeout", STEP_TIMEOUT },
+};
+
+/* ---- how it ends ---- */
+
+static const struct {
+        const char *word;
+        int code;
+} RESULTS[] = {
+        [STEP_DONE] = { "done", EX_OK },
+        [STEP_ALREADY] = { "already", EX_OK },
+        [STEP_TEMPORARY] = { "temporary", EX_TEMPFAIL },
+        [STEP_FAILED] = { "failed", EXIT_FAILURE },
+};
+
+static void print_json(struct step *s, enum step_result result, const char *text)
+{
+        cJSON_AddStringToObject(s->json, "step", s->what);
+        cJSON_AddStringToObject(s->json, "result", RESULTS[result].word);
+        cJSON_AddStringToObject(s->json, "message", text);
+        if (s->grant.ok)
+                cJSON_AddNumberToObject(s->json, "epoch", (double)s->grant.epoch);
+        CLEANUP(freep) char *line = cJSON_PrintUnformatted(s->json);
+        puts(line ? line : "{}");
+}
+
+int step_end(struct step *s, enum step_result result, const char *fmt, ...)
+{
+        char text[SENTENCE];
+        va_list ap;
+
+        va_start(ap, fmt);
+        vsnprintf(text, sizeof text, fmt, ap);
+        va_end(ap);
+        if (s->json)
+                print_json(s, result, text);
+        if (RESULTS[result].code != EX_OK)
+                fprintf(stderr, "%s: %s\n", s->what, text);
+        else if (!s->json)
+                printf("%s: %s\n", s->what, text);
+        return RESULTS[result].code;
+}
+
+int step_end_error(struct step *s, int error, const char *what)
+{
+        bool passes = error == -EAGAIN || error == -EBUSY || error == -ETIMEDOUT ||
+                      error == -ESTALE || error == -EINTR;
+
+        return step_end(s, passes ? STEP_TEMPORARY : STEP_FAILED, "%s: %s", what,
+                        error == -ETIMEDOUT ? "it did not end in time" : strerror(-error));
+}
+
+int step_end_refused(struct step *s)
+{
+        return step_end(s, s->refused == -EPERM ? STEP_FAILED : STEP_TEMPORARY, "%s", s->why);
+}
+
+void step_note(const struct step *s, const char *fmt, ...)
+{
+        char text[SENTENCE];
+        va_list ap;
+
+        va_start(ap, fmt);
+        vsnprintf(text, sizeof text, fmt, ap);
+        va_end(ap);
+        fprintf(stderr, "%s: %s\n", s->what, text);
+}
+
+bool step_confirm(struct step *s, const char *fmt, ...)
+{
+        char text[SENTENCE], answer[16] = "";
+        va_list ap;
+
+        if (!(s->flags & STEP_NO_LEASE) || (s->flags & STEP_YES))
+                return true;
+        va_start(ap, fmt);
+        vsnprintf(text, sizeof text, fmt, ap);
+        va_end(ap);
+        fprintf(stderr, "%s\nNobody keeps another node from doing the same now. Go on? (yes/no) ",
+                text);
+        if (!fgets(answer, sizeof answer, stdin) || strcmp(answer, "yes\n") != 0) {
+                s->refused = -EPERM;
+                str_copy(s->why, sizeof s->why, "not confirmed; nothing was changed");
+                return false;
+        }
+        s->pulse = clock_ms(); /* a person may think as long as they like */
+        s->deadline = s->pulse + s->timeout;
+        return true;
+}
+
+msec_t step_left(const struct step *s, msec_t at_most)
+{
+        return MAX(1, MIN(s->deadline - clock_ms(), at_most));
+}
+
+int step_child(struct step *s, int (*fn)(void *arg), void *arg, size_t size, msec_t at_most)
+{
+        const struct child_tick tick = { step_pulse, s };
+
+        return child_call(fn, arg, size, step_left(s, at_most), &tick);
+}
+
+/* ---- the lock ---- */
+
+/* Who has it is in the file, for people; the lock itself is flock(2), which ends with its holder
+ * and with each child of it that is stuck in the kernel. */
+static void read_holder(int fd, char *dst, size_t size)
+{
+        ssize_t n = pread(fd, dst, size - 1, 0);
+
+        dst[n > 0 ? n : 0] = '\0';
+        dst[strcspn(dst, "\n")] = '\0';
+}
+
+int step_lock(struct step *s, const char *kind, msec_t wait, int *ret_fd)
+{
+        const char *socket = s->config.control.socket;
+        CLEANUP(closep) int fd = -1;
+        msec_t end = clock_ms() + wait;
+        char path[256];
+
+        snprintf(path, sizeof path, "%.*sstep-%s.lock", (int)(strrchr(socket, '/') + 1 - socket),
+                 socket, kind);
+        int r = make_parents(path);
+        if (r < 0)
+                return r;
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+                return -errno;
+        while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                if (errno != EWOULDBLOCK && errno != EINTR)
+                        return -errno;
+                step_pulse(s);
+                if (clock_ms() >= end) {
+                        read_holder(fd, s->why, sizeof s->why);
+                        return -EAGAIN;
+                }
+                poll(NULL, 0, PAUSE);
+        }
+        if (ftruncate(fd, 0) == 0)
+                dprintf(fd, "%s, process %ld\n", s->what, (long)getpid());
+        *ret_fd = take_fd(&fd);
+        return 0;
+}
+
+/* ---- begin ---- */
+
+static int usage(const char *kind, const struct step_verb *verbs, size_t n)
+{
+        fprintf(stderr, "usage: hamon %s ", kind);
+        for (size_t i = 0; i < n; i++)
+                fprintf(stderr, "%s%s", i ? "|" : "", verbs[i].name);
+        fputs(" [--json] [--timeout TIME] (see hamon(8))\n", stderr);
+        return EX_USAGE;
+}
+
+static int bad_argument(const struct step *s, const char *what, const char *arg)
+{
+        fprintf(stderr, "%s: %s: %s (try `hamon help`)\n", s->what, what, arg);
+        return EX_USAGE;
+}
+
+static int parse(struct step *s, int argc, char **argv)
+{
+        for (int i = 0; i < argc; i++) {
+                size_t k = 0;
+                while (k < ARRAY_SIZE(FLAGS) && strcmp(FLAGS[k].word, argv[i]) != 0)
+                        k++;
+                if (k == ARRAY_SIZE(FLAGS) || !(s->verb->flags & FLAGS[k].flag))
+                        return bad_argument(s, "unexpected argument", argv[i]);
+                s->flags |= FLAGS[k].flag;
+                if (FLAGS[k].flag != STEP_TIMEOUT)
+                        continue;
+                if (++i == argc || parse_duration(argv[i], &s->timeout) < 0 || s->timeout == 0)
+                        return bad_argument(s, "--timeout wants a time, as in 30s",
+                                            i < argc ? argv[i] : "none");
+        }
+        if ((s->flags & STEP_YES) && !(s->flags & STEP_NO_LEASE))
+                return bad_argument(s, "only together with --no-lease", "--yes");
+        if ((s->flags & STEP_NO_LEASE) && !(s->flags & STEP_YES) && !isatty(STDIN_FILENO))
+                return bad_argument(s, "asks on a terminal; without one add --yes", "--no-lease");
+        return 0;
+}
+
+static int begin(struct step *s, const char *kind, const char *file)
+{
+        CLEANUP(buf_done) struct buf errors = BUF(64L * 1024);
+        const char *silent = getenv("HAMON_FROM_SILENT");
+
+        if (config_load(file, &s->config, &errors, NULL) < 0) {
+                fprintf(stderr, "%s", buf_str(&errors));
+                return EX_CONFIG;
+        }
+        if (geteuid() != 0) {
+                fprintf(stderr, "%s: only root may do this\n", s->what);
+                return EX_NOPERM;
+        }
+        if ((s->verb->flags & STEP_SILENT) && silent && strcmp(silent, "1") == 0)
+                s->flags |= STEP_SILENT;
+        if (s->flags & STEP_JSON)
+                s->json = cJSON_CreateObject();
+        s->pulse = clock_ms();
+        s->deadline = s->pulse + s->timeout;
+        int r = step_lock(s, kind, step_left(s, LOCK_WAIT), &s->lock_fd);
+        if (r == -EAGAIN)
+                return step_end(s, STEP_TEMPORARY, "another step is still under way: %s",
+                                *s->why ? s->why : "it does not say which");
+        if (r < 0)
+                return step_end_error(s, r, "the lock of this kind of step");
+        if (s->verb->needs_lease && !step_may(s))
+                return step_end_refused(s);
+        return 0;
+}
+
+static void end(struct step *s)
+{
+        if (s->provider)
+                s->provider->ops->free(s->provider);
+        if (s->loop.base)
+                loop_done(&s->loop);
+        closep(&s->lock_fd);
+        cJSON_Delete(s->json);
+        config_free(&s->config);
+}
+
+int step_main(const char *kind, const struct step_verb *verbs, size_t n_verbs, const char *file,
+              int argc, char **argv)
+{
+        struct step s = { .lock_fd = -1 };
+
+        for (size_t i = 0; argc > 0 && i < n_verbs; i++)
+                if (strcmp(verbs[i].name, argv[0]) == 0)
+                        s.verb = &verbs[i];
+        if (!s.verb)
+                return usage(kind, verbs, n_verbs);
+        snprintf(s.what, sizeof s.what, "%s %s", kind, s.verb->name);
+        s.timeout = s.verb->timeout;
+        int code = parse(&s, argc - 1, argv + 1);
+        if (code != 0)
+                return code;
+        code = begin(&s, kind, file);
+        if (code == 0)
+                code = s.verb->run(&s);
+        end(&s);
+        return code;
+}

@@ -1,0 +1,204 @@
+/* mountinfo, mount(2), umount2(2). No helper program: mount(8) would look at /etc/fstab and udev. */
+#include "hamon/volume_mnt.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+enum { MOUNTINFO_MAX = 4 * 1024 * 1024, LINE_FIELDS = 6 };
+
+/* ---- looking ---- */
+
+/* mountinfo writes blank, tab, newline and backslash as \ooo. In place. */
+static void unescape(char *s)
+{
+        char *to = s;
+
+        for (; *s; to++) {
+                if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
+                    s[3] >= '0' && s[3] <= '7') {
+                        *to = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
+                        s += 4;
+                } else {
+                        *to = *s++;
+                }
+        }
+        *to = '\0';
+}
+
+static bool has_word(const char *list, const char *word)
+{
+        size_t len = strlen(word);
+
+        for (const char *s = list; *s; s += strcspn(s, ","), s += *s == ',')
+                if (strcspn(s, ",") == len && strncmp(s, word, len) == 0)
+                        return true;
+        return false;
+}
+
+/* "36 35 98:0 /root /mnt rw,noatime shared:1 - ext4 /dev/sdb rw,errors=continue" */
+static void read_line(char *line, const char *where, struct volume_mnt *m)
+{
+        char *field[LINE_FIELDS] = { NULL }, *rest = NULL;
+        unsigned major = 0, minor = 0;
+
+        for (size_t i = 0; i < LINE_FIELDS; i++)
+                if (!(field[i] = strtok_r(i == 0 ? line : NULL, " ", &rest)))
+                        return;
+        unescape(field[4]);
+        if (strcmp(field[4], where) != 0)
+                return;
+        char *word = strtok_r(NULL, " ", &rest);
+        while (word && strcmp(word, "-") != 0)
+                word = strtok_r(NULL, " ", &rest);
+        char *type = strtok_r(NULL, " ", &rest), *source = strtok_r(NULL, " ", &rest);
+        char *super = strtok_r(NULL, " ", &rest);
+        if (!type || !source || sscanf(field[2], "%u:%u", &major, &minor) != 2)
+                return;
+        unescape(source);
+        m->count++;
+        m->dev = makedev(major, minor);
+        str_copy(m->type, sizeof m->type, type);
+        str_copy(m->source, sizeof m->source, source);
+        m->read_only = has_word(field[5], "ro") ||
+                       (super && (has_word(super, "ro") || has_word(super, "emergency_ro")));
+}
+
+void volume_mnt_parse(const char *text, const char *where, struct volume_mnt *ret)
+{
+        char line[4096];
+
+        *ret = (struct volume_mnt){ .count = 0 };
+        while (*text) { /* the last one of a directory is the topmost */
+                size_t len = strcspn(text, "\n");
+                if (len < sizeof line) {
+                        memcpy(line, text, len);
+                        line[len] = '\0';
+                        read_line(line, where, ret);
+                }
+                text += len + (text[len] == '\n');
+        }
+}
+
+int volume_mnt_look(const char *where, struct volume_mnt *ret)
+{
+        CLEANUP(freep) char *text = NULL;
+        int r = read_file("/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL);
+
+        if (r == 0)
+                volume_mnt_parse(text, where, ret);
+        return r;
+}
+
+bool volume_mnt_is(const struct volume_mnt *m, dev_t device)
+{
+        struct stat st;
+
+        if (m->count == 0)
+                return false;
+        return m->dev == device ||
+               (stat(m->source, &st) == 0 && S_ISBLK(st.st_mode) && st.st_rdev == device);
+}
+
+/* ---- changing ---- */
+
+static const struct {
+        const char *word;
+        unsigned long flag;
+} FLAGS[] = {
+        { "noatime", MS_NOATIME },
+        { "relatime", MS_RELATIME },
+        { "nodiratime", MS_NODIRATIME },
+        { "lazytime", MS_LAZYTIME },
+        { "nodev", MS_NODEV },
+        { "nosuid", MS_NOSUID },
+        { "noexec", MS_NOEXEC },
+        { "dirsync", MS_DIRSYNC },
+        { "sync", MS_SYNCHRONOUS },
+        { "rw", 0 },
+};
+
+static bool flag_of(const char *word, size_t len, unsigned long *flags)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(FLAGS); i++)
+                if (strlen(FLAGS[i].word) == len && strncmp(FLAGS[i].word, word, len) == 0) {
+                        *flags |= FLAGS[i].flag;
+                        return true;
+                }
+        return false;
+}
+
+int volume_mnt_options(const char *words, unsigned long *ret_flags, char *data, size_t size)
+{
+        unsigned long flags = 0;
+        size_t used = 0;
+
+        data[0] = '\0';
+        for (const char *s = words; *s; s += *s == ',') {
+                size_t len = strcspn(s, ",");
+                if (len > 0 && !flag_of(s, len, &flags)) {
+                        if (used + len + 2 > size)
+                                return -E2BIG;
+                        used += (size_t)snprintf(data + used, size - used, "%s%.*s",
+                                                 used ? "," : "", (int)len, s);
+                }
+                s += len;
+        }
+        *ret_flags = flags;
+        return 0;
+}
+
+static void closedirp(DIR **d)
+{
+        if (*d)
+                closedir(*d);
+}
+
+int volume_mnt_prepare(const char *where)
+{
+        char below[4096];
+
+        if (snprintf(below, sizeof below, "%s/", where) >= (int)sizeof below)
+                return -ENAMETOOLONG;
+        int r = make_parents(below);
+        if (r < 0)
+                return r;
+        CLEANUP(closedirp) DIR *d = opendir(where);
+        if (!d)
+                return -errno;
+        for (const struct dirent *e = readdir(d); e; e = readdir(d))
+                if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+                        return -ENOTEMPTY;
+        return 0;
+}
+
+int volume_mnt_mount(const char *device, const char *where, const char *fstype, const char *options)
+{
+        unsigned long flags;
+        char data[512];
+        int r = volume_mnt_options(options, &flags, data, sizeof data);
+
+        if (r < 0)
+                return r;
+        return mount(device, where, fstype, flags, *data ? data : NULL) < 0 ? -errno : 0;
+}
+
+int volume_mnt_sync(const char *where)
+{
+        CLEANUP(closep) int fd = open(where, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+                return -errno;
+        return syncfs(fd) < 0 ? -errno : 0;
+}
+
+int volume_mnt_umount(const char *where)
+{
+        return umount2(where, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
+}

@@ -29,8 +29,8 @@ struct service {
 static int add_address(struct step *s, struct service *v, const char *text)
 {
         if (v->n == ADDRESSES_MAX || local_net_parse(text, &v->addresses[v->n]) < 0)
-                return step_end(s, STEP_FAILED, "[ip] address: \"%s\" is no address, or one too many",
-                                text);
+                return step_end(s, STEP_FAILED,
+                                "[ip] address: \"%s\" is no address, or one too many", text);
         v->n++;
         return 0;
 }
@@ -130,7 +130,7 @@ static int set_address(struct step *s, struct service *v, size_t i, bool there)
         const char *interface = s->config.ip.interface;
         int r = local_net_has(a, interface);
 
-        if (r == there)
+        if (r == (there ? 1 : 0))
                 return 0;
         if (r >= 0)
                 r = there ? local_net_add(a, interface) : local_net_del(a, interface);
@@ -305,8 +305,8 @@ static int release_run(struct step *s)
                 if (r != 0)
                         return r;
         }
-        return step_end(s, v.changed ? STEP_DONE : STEP_ALREADY, "%zu address%s gone from this node%s",
-                        v.n, v.n == 1 ? "" : "es",
+        return step_end(s, v.changed ? STEP_DONE : STEP_ALREADY,
+                        "%zu address%s gone from this node%s", v.n, v.n == 1 ? "" : "es",
                         all ? "" : "; the provider was not asked, the next master does that");
 }
 

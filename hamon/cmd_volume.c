@@ -154,8 +154,8 @@ int volume_umount_run(struct step *s)
                                 p.where, p.device);
         if (r < 0)
                 return step_end_error(s, r, p.device);
-        return step_end(s, changed ? STEP_DONE : STEP_ALREADY, "nothing is mounted on %s, %s is free",
-                        p.where, p.device);
+        return step_end(s, changed ? STEP_DONE : STEP_ALREADY,
+                        "nothing is mounted on %s, %s is free", p.where, p.device);
 }
 
 /* ---- label ---- */
@@ -196,10 +196,7 @@ static const struct step_verb VERBS[] = {
           .needs_lease = true,
           .timeout = 2 * MINUTE,
           .run = volume_mount_run },
-        { .name = "umount",
-          .flags = STEP_COMMON,
-          .timeout = MINUTE / 2,
-          .run = volume_umount_run },
+        { .name = "umount", .flags = STEP_COMMON, .timeout = MINUTE / 2, .run = volume_umount_run },
         { .name = "label",
           .flags = STEP_COMMON,
           .needs_lease = true,

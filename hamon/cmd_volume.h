@@ -11,7 +11,7 @@ int volume_command(const char *file, int argc, char **argv);
 struct volume_place {
         char device[256]; /* [volume] device; with hetzner else where the API says its disks are */
         char where[4096]; /* [volume] mount, without symbolic links on the way to it */
-        char id[256];    /* the provider's name for it */
+        char id[256];     /* the provider's name for it */
 };
 
 /* 0, or an exit code and a sentence was said. */

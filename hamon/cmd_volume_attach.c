@@ -74,8 +74,9 @@ static int wants_poweroff(struct step *s, struct fence *f, const char *server)
                 return -1;
         if (is_old_holder(f, &f->seen.seen.server))
                 return 1;
-        step_note(s, "the volume is attached to server %s (%s), which is not the silent node \"%s\": "
-                     "it is not powered off, only detached",
+        step_note(s,
+                  "the volume is attached to server %s (%s), which is not the silent node \"%s\": "
+                  "it is not powered off, only detached",
                   server, f->seen.seen.server.name, f->from);
         return 0;
 }
@@ -100,8 +101,9 @@ static int power_off(struct step *s, struct fence *f, const char *server)
 
 static int take_from(struct step *s, struct fence *f, const char *server)
 {
-        if (!step_confirm(s, "The volume %s is attached to server %s. If that one still has it "
-                             "mounted, what it has not written yet is lost.",
+        if (!step_confirm(s,
+                          "The volume %s is attached to server %s. If that one still has it "
+                          "mounted, what it has not written yet is lost.",
                           f->place.id, server))
                 return step_end_refused(s);
         int r = power_off(s, f, server);
@@ -115,8 +117,8 @@ static int take_from(struct step *s, struct fence *f, const char *server)
                         f->seen.seen.volume.server);
 }
 
-/* A shared device has no switch outside: the fence command, else the old holder's watchdog, which is
- * why a node of such a cluster does not lead without one. */
+/* A shared device has no switch outside: the fence command, else the old holder's watchdog, which
+ * is why a node of such a cluster does not lead without one. */
 static int fence_shared(struct step *s, struct fence *f)
 {
         int mode = s->config.watchdog.mode;
@@ -151,7 +153,8 @@ static int attach(struct step *s, struct fence *f)
         if (!operate(s, f, s->provider->ops->volume_attach, f->me, MOVE))
                 return step_end_provider(s, &f->seen);
         if (strcmp(f->seen.seen.volume.server, f->me) != 0)
-                return step_end(s, STEP_TEMPORARY, "the volume is attached to \"%s\", not to us (%s)",
+                return step_end(s, STEP_TEMPORARY,
+                                "the volume is attached to \"%s\", not to us (%s)",
                                 f->seen.seen.volume.server, f->me);
         return step_end_provider(s, &f->seen);
 }
@@ -164,8 +167,9 @@ static int attach_shared(struct step *s, struct fence *f)
 
         if (r == 0 && m.count > 0)
                 return step_end(s, STEP_ALREADY, "it is mounted on %s", f->place.where);
-        if (!step_confirm(s, "Nothing but a fence keeps another node from writing to %s. If another "
-                             "node has it mounted, the file system will be destroyed.",
+        if (!step_confirm(s,
+                          "Nothing but a fence keeps another node from writing to %s. If another "
+                          "node has it mounted, the file system will be destroyed.",
                           f->place.device))
                 return step_end_refused(s);
         r = fence_shared(s, f);

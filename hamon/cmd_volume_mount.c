@@ -72,8 +72,8 @@ static int wait_device(struct step *s, const char *path, dev_t *ret)
 
         while ((r = volume_dev_find(path, ret)) == -ENOENT) {
                 if (clock_ms() >= s->deadline - SPARE)
-                        return step_end(s, STEP_TEMPORARY, "there is no %s, although it is attached",
-                                        path);
+                        return step_end(s, STEP_TEMPORARY,
+                                        "there is no %s, although it is attached", path);
                 if (!woken && clock_ms() - began > UDEV_AFTER) {
                         woken = true;
                         wake_udev(s);
@@ -162,9 +162,8 @@ static int mount_it(struct step *s, struct job *j)
         case -ENOTDIR:
                 return step_end(s, STEP_FAILED, "%s is no directory", where);
         case -EINVAL:
-                return step_end(s, STEP_FAILED,
-                                "mount %s: the kernel refuses %s with options %s", where, j->fstype,
-                                j->options);
+                return step_end(s, STEP_FAILED, "mount %s: the kernel refuses %s with options %s",
+                                where, j->fstype, j->options);
         case -ETIMEDOUT:
                 return step_end(s, STEP_TEMPORARY, "the disk does not answer: mount of %s hangs",
                                 where);
@@ -213,8 +212,8 @@ static int learn_ours(struct step *s, struct job *j)
 
         if (s->flags & STEP_NO_LEASE)
                 return 0;
-        j->ours = (struct epoch_mark){ .epoch = s->grant.epoch,
-                                       .incarnation = s->grant.incarnation };
+        j->ours =
+                (struct epoch_mark){ .epoch = s->grant.epoch, .incarnation = s->grant.incarnation };
         str_copy(j->ours.holder, sizeof j->ours.holder, s->grant.holder);
         if (j->ours.incarnation == 0 && env) {
                 j->ours.incarnation = strtoull(env, &end, 16);
@@ -326,8 +325,9 @@ static int already_mounted(struct step *s, const struct job *j, dev_t device, in
                 *code = step_end(s, STEP_FAILED, "something else is mounted on %s: %s",
                                  j->place.where, m.source);
         else if (m.count > 1)
-                *code = step_end(s, STEP_FAILED, "%u mounts lie over each other on %s; hamon "
-                                                 "volume umount takes them away",
+                *code = step_end(s, STEP_FAILED,
+                                 "%u mounts lie over each other on %s; hamon "
+                                 "volume umount takes them away",
                                  m.count, j->place.where);
         else if (m.count == 1 && m.read_only)
                 *code = step_end(s, STEP_FAILED,
@@ -368,8 +368,9 @@ int volume_mount_run(struct step *s)
         }
         str_copy(j.uuid, sizeof j.uuid, c->volume.uuid);
         str_copy(j.fstype, sizeof j.fstype, c->volume.fstype);
-        if (!step_confirm(s, "%s will be mounted on %s without asking who has the lease, and the "
-                             "epoch file will not be written.",
+        if (!step_confirm(s,
+                          "%s will be mounted on %s without asking who has the lease, and the "
+                          "epoch file will not be written.",
                           j.place.device, j.place.where))
                 return step_end_refused(s);
         code = learn_ours(s, &j);

@@ -75,6 +75,19 @@ static bool is_address(const char *s)
         return inet_pton(AF_INET, s, address) == 1 || inet_pton(AF_INET6, s, address) == 1;
 }
 
+static bool is_network(const char *s)
+{
+        char address[64];
+        uint64_t prefix;
+        const char *slash = strchr(s, '/');
+
+        if (!slash || !str_copy(address, sizeof address, s))
+                return false;
+        address[slash - s] = '\0';
+        return is_address(address) &&
+               parse_uint(slash + 1, 0, strchr(address, ':') ? 128 : 32, &prefix) == 0;
+}
+
 /* The database is asked without a resolver: a name would need one. */
 static int check_galera(const struct config *c, const char *file, struct buf *errors)
 {
@@ -128,6 +141,12 @@ static int check_providers(const struct config *c, const char *file, struct buf 
                 buf_addf(errors, "%s: [ip] address must be set with provider = local\n", file);
                 r = -EINVAL;
         }
+        for (size_t i = 0; i < c->ip.outbound_networks.n; i++)
+                if (!is_network(c->ip.outbound_networks.v[i])) {
+                        buf_addf(errors, "%s: [ip] outbound_networks: \"%s\" is no network\n", file,
+                                 c->ip.outbound_networks.v[i]);
+                        r = -EINVAL;
+                }
         return r;
 }
 

@@ -334,7 +334,8 @@ static const struct option OPTIONS[] = {
           .offset = AT(volume.options),
           .max = 400,
           .def = "noatime,nodev,nosuid",
-          .help = "How it is mounted. ext2, ext3 and ext4 also get errors=remount-ro unless errors= "
+          .help = "How it is mounted. ext2, ext3 and ext4 also get errors=remount-ro unless "
+                  "errors= "
                   "is here." },
         { .section = "volume",
           .key = "lock_scan",
@@ -379,7 +380,8 @@ static const struct option OPTIONS[] = {
           .type = OPT_BOOL,
           .offset = AT(ip.outbound),
           .def = "on",
-          .help = "What Mailcow's containers send out comes from the service address (source NAT by "
+          .help = "What Mailcow's containers send out comes from the service address (source NAT "
+                  "by "
                   "nftables), put up and taken down with it." },
         { .section = "ip",
           .key = "outbound_networks",

@@ -19,9 +19,9 @@ static const struct engine_row {
         int (*run)(const char *file);
         int (*run_words)(const char *file, int argc, char **argv); /* with words of its own */
 } ENGINE[] = {
-        { "run", daemon_run, NULL },          { "check", direct_check, NULL },
-        { "ip", NULL, ip_command },           { "lease", NULL, lease_command },
-        { "stack", NULL, stack_command },     { "store", NULL, store_command },
+        { "run", daemon_run, NULL },        { "check", direct_check, NULL },
+        { "ip", NULL, ip_command },         { "lease", NULL, lease_command },
+        { "stack", NULL, stack_command },   { "store", NULL, store_command },
         { "volume", NULL, volume_command },
 };
 

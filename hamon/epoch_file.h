@@ -1,6 +1,6 @@
 /* `.hamon-epoch` in the root of the volume: who had it last. The lease row says who may try, this
- * says who wrote: if the row is lost, restored from a backup, or a stale actor thaws, the file still
- * knows. One line of text with a checksum; replaced by rename, durable when write returns.
+ * says who wrote: if the row is lost, restored from a backup, or a stale actor thaws, the file
+ * still knows. One line of text with a checksum; replaced by rename, durable when write returns.
  *
  * Read it only when the attachment is proven. All of it may hang as the volume may: call it in a
  * child. */

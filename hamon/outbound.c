@@ -39,11 +39,6 @@ static int family_of(const char *s, bool network)
         return family;
 }
 
-bool outbound_is_network(const char *s)
-{
-        return family_of(s, true) != 0;
-}
-
 static bool is_interface(const char *s)
 {
         return *s && s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -122,8 +117,9 @@ int outbound_script(const struct outbound *o, struct buf *out)
 
 static int list(int family, msec_t deadline, const struct child_tick *tick, struct buf *out)
 {
-        const char *const argv[] = { NFT, "list", "table", family_name(family), OUTBOUND_TABLE,
-                                     NULL };
+        const char *const argv[] = {
+                NFT, "list", "table", family_name(family), OUTBOUND_TABLE, NULL
+        };
         int code = 0, r = child_program(argv, NULL, deadline, tick, out, &code);
 
         return r < 0 ? r : code == 0;

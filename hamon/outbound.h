@@ -13,11 +13,10 @@ struct outbound {
         const char *interface;       /* what leaves by it */
         const char *const *networks; /* of the containers, with prefix, both families */
         size_t n_networks;
-        const char *const *direct; /* destinations that must see the node's own address: the peers */
+        const char *const
+                *direct; /* destinations that must see the node's own address: the peers */
         size_t n_direct;
 };
-
-bool outbound_is_network(const char *s); /* "172.22.1.0/24", "fd00::/64" */
 
 /* What nft(8) is to do. Pure. -EINVAL: a word that is no address, network or interface; -ENODATA:
  * no network of that family, so nothing to do. */

@@ -1,6 +1,6 @@
 /* What every step that changes something shares (`hamon volume attach`, `hamon ip assign`, …):
- * its flags, one lock per kind on this node, the lease, the deadline, how it ends. A hook runs steps,
- * and so may a person.
+ * its flags, one lock per kind on this node, the lease, the deadline, how it ends. A hook runs
+ * steps, and so may a person.
  *
  * The lease. The daemon holds it; a step asks for it over the control socket, line by line:
  *
@@ -34,10 +34,10 @@ enum { STEP_COMMON = STEP_JSON | STEP_TIMEOUT, STEP_REPAIR = STEP_NO_LEASE | STE
 struct step;
 
 struct step_verb {
-        const char *name;    /* "attach" */
-        unsigned flags;      /* enum step_flag: what may stand behind it */
-        bool needs_lease;    /* else it is asked for only if the step itself wants it */
-        msec_t timeout;      /* unless --timeout says else */
+        const char *name;           /* "attach" */
+        unsigned flags;             /* enum step_flag: what may stand behind it */
+        bool needs_lease;           /* else it is asked for only if the step itself wants it */
+        msec_t timeout;             /* unless --timeout says else */
         int (*run)(struct step *s); /* ends by `return step_end(…)` */
 };
 
@@ -71,14 +71,15 @@ struct step {
 enum step_result { STEP_DONE, STEP_ALREADY, STEP_TEMPORARY, STEP_FAILED };
 
 /* The words after the kind ("volume"): find the verb, parse its flags, load the configuration, take
- * the lock of the kind, get the lease if need be, run. Returns the exit code: 0, EX_TEMPFAIL, 1, and
- * EX_USAGE, EX_CONFIG, EX_NOPERM. */
+ * the lock of the kind, get the lease if need be, run. Returns the exit code: 0, EX_TEMPFAIL, 1,
+ * and EX_USAGE, EX_CONFIG, EX_NOPERM. */
 int step_main(const char *kind, const struct step_verb *verbs, size_t n_verbs, const char *file,
               int argc, char **argv);
 
 /* Say how it ended, and return the exit code for it. */
 int step_end(struct step *s, enum step_result result, const char *fmt, ...) PRINTF(3, 4);
-/* The same from what a call returned: -EAGAIN, -EBUSY, -ETIMEDOUT, -ESTALE, -EINTR are temporary. */
+/* The same from what a call returned: -EAGAIN, -EBUSY, -ETIMEDOUT, -ESTALE, -EINTR are temporary.
+ */
 int step_end_error(struct step *s, int error, const char *what);
 /* For what refused it (s->refused), after step_may() said no. */
 int step_end_refused(struct step *s);

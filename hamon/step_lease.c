@@ -8,10 +8,10 @@
 #include <string.h>
 
 enum {
-        FRESH_MS = 3000,   /* longest wait for a renewal to commit */
-        ANSWER_MS = 1000,  /* for one answer */
-        GAP_MS = 2000,     /* we look at the clock far more often than this */
-        MARGIN_MS = 100,   /* a request needs this long to leave */
+        FRESH_MS = 3000,  /* longest wait for a renewal to commit */
+        ANSWER_MS = 1000, /* for one answer */
+        GAP_MS = 2000,    /* we look at the clock far more often than this */
+        MARGIN_MS = 100,  /* a request needs this long to leave */
         PAUSE_MAX_MS = 50,
 };
 
@@ -146,7 +146,7 @@ static void check(struct step *s, const struct step_grant *g)
 int step_ask(struct step *s)
 {
         CLEANUP(buf_done) struct buf answer = BUF(4096);
-        struct step_grant g;
+        struct step_grant g = { .ok = false };
         char request[64];
 
         snprintf(request, sizeof request, "lease %" PRIu64, wanted_epoch());

@@ -56,8 +56,8 @@ int step_provider(struct step *s, enum config_provider which)
 
 static void not_begun(struct step_seen *ret, int error, const char *what, const char *why)
 {
-        *ret = (struct step_seen){ .result = error == -EAGAIN ? PROVIDER_TEMPORARY
-                                                              : PROVIDER_FAILED,
+        *ret = (struct step_seen){ .result =
+                                           error == -EAGAIN ? PROVIDER_TEMPORARY : PROVIDER_FAILED,
                                    .error = error };
         snprintf(ret->text, sizeof ret->text, "%s: %s", what, why);
 }

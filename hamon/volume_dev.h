@@ -7,12 +7,12 @@
 /* 0 and its number, -ENOENT: not there (yet), -ENOTBLK: something else is. Does not touch it. */
 int volume_dev_find(const char *path, dev_t *ret);
 
-/* Nobody on this node has it: open(2) with O_EXCL. A clean umount proves less, since a container may
- * keep its own copy of the mount. 0 free, -EBUSY. */
+/* Nobody on this node has it: open(2) with O_EXCL. A clean umount proves less, since a container
+ * may keep its own copy of the mount. 0 free, -EBUSY. */
 int volume_dev_free(const char *path);
 
-/* Free, its buffer cache dropped (what another node wrote meanwhile must be seen), and a file system
- * of this UUID and type in it. -EBUSY; -ENODATA: none at all; -EMEDIUMTYPE: another one. What there
- * is goes into `found`. */
+/* Free, its buffer cache dropped (what another node wrote meanwhile must be seen), and a file
+ * system of this UUID and type in it. -EBUSY; -ENODATA: none at all; -EMEDIUMTYPE: another one.
+ * What there is goes into `found`. */
 int volume_dev_check(const char *path, const char *uuid, const char *fstype, char *found,
                      size_t size);

@@ -1,4 +1,5 @@
-/* mountinfo, mount(2), umount2(2). No helper program: mount(8) would look at /etc/fstab and udev. */
+/* mountinfo, mount(2), umount2(2). No helper program: mount(8) would look at /etc/fstab and udev.
+ */
 #include "hamon/volume_mnt.h"
 
 #include <dirent.h>
@@ -46,7 +47,7 @@ static bool has_word(const char *list, const char *word)
 static void read_line(char *line, const char *where, struct volume_mnt *m)
 {
         char *field[LINE_FIELDS] = { NULL }, *rest = NULL;
-        unsigned major = 0, minor = 0;
+        char *colon;
 
         for (size_t i = 0; i < LINE_FIELDS; i++)
                 if (!(field[i] = strtok_r(i == 0 ? line : NULL, " ", &rest)))
@@ -59,11 +60,12 @@ static void read_line(char *line, const char *where, struct volume_mnt *m)
                 word = strtok_r(NULL, " ", &rest);
         char *type = strtok_r(NULL, " ", &rest), *source = strtok_r(NULL, " ", &rest);
         char *super = strtok_r(NULL, " ", &rest);
-        if (!type || !source || sscanf(field[2], "%u:%u", &major, &minor) != 2)
+        unsigned long major = strtoul(field[2], &colon, 10);
+        if (!type || !source || *colon != ':')
                 return;
         unescape(source);
         m->count++;
-        m->dev = makedev(major, minor);
+        m->dev = makedev((unsigned)major, (unsigned)strtoul(colon + 1, NULL, 10));
         str_copy(m->type, sizeof m->type, type);
         str_copy(m->source, sizeof m->source, source);
         m->read_only = has_word(field[5], "ro") ||
@@ -112,16 +114,11 @@ static const struct {
         const char *word;
         unsigned long flag;
 } FLAGS[] = {
-        { "noatime", MS_NOATIME },
-        { "relatime", MS_RELATIME },
-        { "nodiratime", MS_NODIRATIME },
-        { "lazytime", MS_LAZYTIME },
-        { "nodev", MS_NODEV },
-        { "nosuid", MS_NOSUID },
-        { "noexec", MS_NOEXEC },
-        { "dirsync", MS_DIRSYNC },
-        { "sync", MS_SYNCHRONOUS },
-        { "rw", 0 },
+        { "noatime", MS_NOATIME },       { "relatime", MS_RELATIME },
+        { "nodiratime", MS_NODIRATIME }, { "lazytime", MS_LAZYTIME },
+        { "nodev", MS_NODEV },           { "nosuid", MS_NOSUID },
+        { "noexec", MS_NOEXEC },         { "dirsync", MS_DIRSYNC },
+        { "sync", MS_SYNCHRONOUS },      { "rw", 0 },
 };
 
 static bool flag_of(const char *word, size_t len, unsigned long *flags)

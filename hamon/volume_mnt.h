@@ -19,7 +19,8 @@ void volume_mnt_parse(const char *text, const char *where, struct volume_mnt *re
 /* True if the topmost mount is of this block device. */
 bool volume_mnt_is(const struct volume_mnt *m, dev_t device);
 
-/* Words as in fstab, by commas: what is a flag of mount(2) into *ret_flags, the rest into `data`. */
+/* Words as in fstab, by commas: what is a flag of mount(2) into *ret_flags, the rest into `data`.
+ */
 int volume_mnt_options(const char *words, unsigned long *ret_flags, char *data, size_t size);
 
 /* Make the directory (0755) if it is not there. -ENOTDIR; -ENOTEMPTY: something was written into it

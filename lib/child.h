@@ -16,8 +16,8 @@ struct child_tick {
 };
 
 /* Run fn in a child on a copy of `arg` (`size` bytes, plain data); what fn changed there is copied
- * back once it has returned. Returns what fn returned, -ETIMEDOUT if it had to be killed, -EIO if it
- * died otherwise, or why there was no child. */
+ * back once it has returned. Returns what fn returned, -ETIMEDOUT if it had to be killed, -EIO if
+ * it died otherwise, or why there was no child. */
 int child_call(int (*fn)(void *arg), void *arg, size_t size, msec_t deadline,
                const struct child_tick *tick);
 

@@ -82,7 +82,7 @@ int local_net_has(const struct local_address *a, const char *interface)
 struct address_request {
         struct nlmsghdr head;
         struct ifaddrmsg body;
-        char attributes[64];
+        char attributes[96];
 };
 
 static void add_attribute(struct address_request *q, unsigned short type,
@@ -93,6 +93,19 @@ static void add_attribute(struct address_request *q, unsigned short type,
 
         memcpy(at, &rta, sizeof rta);
         memcpy(at + RTA_LENGTH(0), a->bytes, size_of(a));
+        q->head.nlmsg_len = NLMSG_ALIGN(q->head.nlmsg_len) + RTA_ALIGN(rta.rta_len);
+}
+
+/* An IPv6 address that stays, and that this node does not choose for connections of its own: they
+ * would die when it moves on. */
+static void add_deprecated(struct address_request *q)
+{
+        const struct ifa_cacheinfo info = { .ifa_valid = UINT32_MAX }; /* ifa_prefered: 0 s */
+        struct rtattr rta = { .rta_type = IFA_CACHEINFO, .rta_len = RTA_LENGTH(sizeof info) };
+        char *at = (char *)q + NLMSG_ALIGN(q->head.nlmsg_len);
+
+        memcpy(at, &rta, sizeof rta);
+        memcpy(at + RTA_LENGTH(0), &info, sizeof info);
         q->head.nlmsg_len = NLMSG_ALIGN(q->head.nlmsg_len) + RTA_ALIGN(rta.rta_len);
 }
 
@@ -136,6 +149,8 @@ static int change(const struct local_address *a, const char *interface, unsigned
                 return -ENODEV;
         add_attribute(&q, IFA_LOCAL, a);
         add_attribute(&q, IFA_ADDRESS, a);
+        if (type == RTM_NEWADDR && a->family == AF_INET6)
+                add_deprecated(&q);
         return ask_kernel(&q);
 }
 

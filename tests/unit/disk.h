@@ -88,7 +88,8 @@ static inline void disk_power_cut(const char *where)
         assert_int_equal(ioctl(fd, DISK_IOC_SHUTDOWN, &how), 0);
 }
 
-/* Nothing written to files below `where` gets anywhere until it thaws: a disk in such a file hangs. */
+/* Nothing written to files below `where` gets anywhere until it thaws: a disk in such a file hangs.
+ */
 static inline void disk_freeze(const char *where, bool freeze)
 {
         CLEANUP(closep) int fd = open(where, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -19,7 +19,7 @@ enum lease_mood {
 
 struct lease_double {
         volatile enum lease_mood mood;
-        volatile unsigned no_after; /* this many more answers, then LEASE_NO; 0 = never */
+        volatile unsigned no_after;    /* this many more answers, then LEASE_NO; 0 = never */
         volatile uint64_t epoch, told; /* told: by `epoch N` */
         volatile unsigned asked, renewed;
         volatile uint64_t asked_for; /* the epoch in the last question */
@@ -69,7 +69,8 @@ static inline void lease_answer(struct lease_double *d, const char *line, char *
         default:
                 break;
         }
-        snprintf(dst, size, "ok epoch=%" PRIu64 " valid_ms=%d renewed_ms=%" PRId64 " holder=%s%s%s\n",
+        snprintf(dst, size,
+                 "ok epoch=%" PRIu64 " valid_ms=%d renewed_ms=%" PRId64 " holder=%s%s%s\n",
                  d->epoch, d->mood == LEASE_ENDING ? 10 : 9000, now - *started, d->holder,
                  *d->incarnation ? " incarnation=" : "", d->incarnation);
         if (d->mood != LEASE_STUCK) {
@@ -201,8 +202,8 @@ static inline void step_expect(int code, const char *says)
 }
 
 /* STEP(75, "still in use", "volume", "umount") */
-#define STEP(code, says, ...)                                            \
-        do {                                                             \
-                step_run((const char *const[]){ __VA_ARGS__, NULL });    \
-                step_expect(code, says);                                 \
+#define STEP(code, says, ...)                                         \
+        do {                                                          \
+                step_run((const char *const[]){ __VA_ARGS__, NULL }); \
+                step_expect(code, says);                              \
         } while (0)

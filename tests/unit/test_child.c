@@ -188,9 +188,9 @@ static void keeps_the_lock(void **unused)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(results),       cmocka_unit_test(deadline),
+                cmocka_unit_test(results),          cmocka_unit_test(deadline),
                 cmocka_unit_test(dies_with_parent), cmocka_unit_test(programs),
-                cmocka_unit_test(much_output),   cmocka_unit_test(keeps_the_lock),
+                cmocka_unit_test(much_output),      cmocka_unit_test(keeps_the_lock),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -133,8 +133,8 @@ static void lease_needed(void **unused)
                 else
                         unsetenv("HAMON_EPOCH");
                 STEP(ROWS[i].code, ROWS[i].says, "volume", "attach", "--timeout", "700ms");
-                assert_true(sx.lease->asked_for == (ROWS[i].env ? strtoull(ROWS[i].env, NULL, 10)
-                                                                : 0));
+                assert_true(sx.lease->asked_for ==
+                            (ROWS[i].env ? strtoull(ROWS[i].env, NULL, 10) : 0));
         }
 }
 
@@ -161,7 +161,8 @@ static void no_daemon(void **unused)
                  "[mailcow]\ndir = %s\n[volume]\nprovider = local\ndevice = /dev/null\n"
                  "mount = %s/mnt\n[control]\nsocket = %s/nobody\n",
                  sx.dir.path, sx.dir.path, sx.dir.path);
-        STEP(75, "does not say whether the lease is ours", "volume", "attach", "--timeout", "700ms");
+        STEP(75, "does not say whether the lease is ours", "volume", "attach", "--timeout",
+             "700ms");
         STEP(75, NO_DEVICE, "volume", "attach", "--no-lease", "--yes", "--timeout", "500ms");
 }
 
@@ -251,8 +252,8 @@ static void frozen(void **unused)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                CASE(grants), CASE(words), CASE(lease_needed), CASE(fresh_commit),
-                CASE(no_daemon), CASE(json), CASE(lock), CASE(frozen),
+                CASE(grants),    CASE(words), CASE(lease_needed), CASE(fresh_commit),
+                CASE(no_daemon), CASE(json),  CASE(lock),         CASE(frozen),
         };
 
         return cmocka_run_group_tests(tests, up, down);

@@ -1,5 +1,5 @@
-/* The mount point, the device and the lock files, below the commands: what /proc says, which options
- * mean what, what is on a disk, which files go. */
+/* The mount point, the device and the lock files, below the commands: what /proc says, which
+ * options mean what, what is on a disk, which files go. */
 #include "hamon/volume_dev.h"
 #include "hamon/volume_locks.h"
 #include "hamon/volume_mnt.h"
@@ -250,9 +250,8 @@ static void no_time(void **unused)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(mountinfo), cmocka_unit_test(options),
-                cmocka_unit_test(directory), cmocka_unit_test(devices),
-                cmocka_unit_test(locks),     cmocka_unit_test(no_time),
+                cmocka_unit_test(mountinfo), cmocka_unit_test(options), cmocka_unit_test(directory),
+                cmocka_unit_test(devices),   cmocka_unit_test(locks),   cmocka_unit_test(no_time),
         };
 
         return cmocka_run_group_tests(tests, begin, end);

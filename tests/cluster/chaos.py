@@ -197,9 +197,9 @@ class Chaos:
                 klass, len(values), *(ledger.percentile(values, p) for p in (50, 95, 100))))
         every = [v for values in times.values() for v in values]
         p50, p95, most = (ledger.percentile(every, p) or 0 for p in (50, 95, 100))
-        print("  %d of %d faults interrupted mail; attachments=%d writes=%d rejected=%d open=%d" % (
-            len(every), len(self.struck), n.get("attachments", 0), n.get("writes", 0),
-            n.get("rejected", 0), n.get("open", 0)))
+        print("  %d of %d faults interrupted mail; attachments=%d torn=%d writes=%d "
+              "rejected=%d open=%d" % (len(every), len(self.struck), *(n.get(k, -1) for k in (
+                  "attachments", "torn", "writes", "rejected", "open"))))
         for what in ("lost", "unexplained", "double_writers", "rejected"):
             if n.get(what, 1):
                 self.bad.append("%s=%s" % (what, n.get(what, "unknown")))

@@ -84,18 +84,18 @@ class Judge(unittest.TestCase):
 
     def test_one_after_the_other(self):
         self.assertEqual(self.judge({1: log(1, 2), 2: log(3, 4)}),
-                         (0, "attachments=2 writes=4 double_writers=0"))
+                         (0, "attachments=2 torn=2 writes=4 double_writers=0"))
 
     def test_late(self):
         self.assertEqual(self.judge({1: log(1, 4), 2: log(3, 5)}),
-                         (1, "attachments=2 writes=4 double_writers=1"))
+                         (1, "attachments=2 torn=2 writes=4 double_writers=1"))
 
     def test_two_witnesses_of_one_case(self):
         watched = [{"w": 1.0, "samples": 1, "writers": [["n1", 1], ["n2", 2]]}]
         self.assertEqual(self.judge({1: log(1, 4), 2: log(3, 5)}, watched)[1],
-                         "attachments=2 writes=4 double_writers=1")
+                         "attachments=2 torn=2 writes=4 double_writers=1")
         self.assertEqual(self.judge({1: log(1, 2), 2: log(3, 5)}, watched),
-                         (1, "attachments=2 writes=4 double_writers=1"))
+                         (1, "attachments=2 torn=2 writes=4 double_writers=1"))
 
 
 if __name__ == "__main__":

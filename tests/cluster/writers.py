@@ -4,13 +4,14 @@
     writers.py watch RIG_RUN FILE    ten times a second: which nodes have the volume's image mounted
                                      read-write, through an attachment that still reaches it, with a
                                      process that can run? Writes changes to FILE until it is killed
-    writers.py judge RIG_RUN [FILE]  prints attachments= writes= double_writers=, tells each case on
-                                     standard error, exits with 1 if there is one
+    writers.py judge RIG_RUN [FILE]  prints attachments= torn= writes= double_writers=, tells each case
+                                     on standard error, exits with 1 if there is one
 
 RIG_RUN is the rig's directory. The first witness is the watch's FILE: two writers in two samples in a
 row. The second is the log of the storage itself (RIG_NBD=1: an nbdkit for each attachment logs each
 request that reached the image): a write of an attachment after a newer one had begun to write. A case
-is a pair of attachments, or of nodes on one attachment, however long it lasted.
+is a pair of attachments, or of nodes on one attachment, however long it lasted. Torn: how often a device
+was taken from under a live mount. The storage let nobody else write then, but it is no way to treat mail.
 
 A frozen node is no writer while it is frozen, and one whose device was torn away none at all.
 """
@@ -22,7 +23,7 @@ import sys
 import time
 
 PERIOD_S = 0.1
-OPENED, CLOSED = "attach", ("detach", "rip", "power")
+OPENED, TORN = "attach", "rip"
 
 
 # ---- the first witness: who could write at this moment ----
@@ -161,11 +162,12 @@ def cases_written(logs):
 
 
 def judge(run, watched):
-    logs, nodes, directory = {}, {}, os.path.join(run, "log", "writes")
+    logs, nodes, torn, directory = {}, {}, 0, os.path.join(run, "log", "writes")
     for line in read(os.path.join(run, "log", "attachments")).splitlines():
         _, number, node, what = line.split()[:4]
         if what == OPENED:
             nodes[int(number)] = node
+        torn += what == TORN
     for name in os.listdir(directory) if os.path.isdir(directory) else ():
         with open(os.path.join(directory, name)) as f:
             logs[int(name.partition(".")[0])] = writes(f)
@@ -179,8 +181,8 @@ def judge(run, watched):
               file=sys.stderr)
     # One case may have two witnesses.
     both = {tuple(sorted((a[1], b[1]))) for a, b in seen} | set(written)
-    print("attachments=%d writes=%d double_writers=%d"
-          % (len(nodes), sum(map(len, logs.values())), len(both)))
+    print("attachments=%d torn=%d writes=%d double_writers=%d"
+          % (len(nodes), torn, sum(map(len, logs.values())), len(both)))
     return 1 if both else 0
 
 

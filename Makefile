@@ -4,7 +4,7 @@ JOBS ?= $(shell nproc)
 DESTDIR ?=
 .DEFAULT_GOAL := build
 
-.PHONY: help deps build debug install uninstall demo test unit lint fmt bench sim fuzz coverage soak clean
+.PHONY: help deps build debug install uninstall demo test unit lint fmt bench sim fuzz coverage soak chaos clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +72,10 @@ coverage: ## line and branch coverage of the unit tests
 soak: build ## SOAK_SECONDS (default 600) of quiet, then load: no false alarm
 	@tools/deps rig
 	@tests/cluster/soak $(or $(SOAK_SECONDS),600)
+
+chaos: build ## FAULTS (20) random faults under mail load, by SEED: no mail lost, never two writers
+	@tools/deps test rig
+	@tests/cluster/chaos
 
 clean: ## remove build/
 	@rm -rf build

@@ -117,12 +117,21 @@ class Chaos:
 
     def heal(self, kind, blow, row):
         try:
-            (kind.heal or faults.Blow.heal)(blow)
+            failed = (kind.heal or faults.Blow.heal)(blow)
         except sut.RigError as e:
-            row["note"] += " heal: %s" % e
+            failed = str(e)
+        self.power_on()
+        if failed:
+            row["note"] += " heal: %s" % failed
+
+    def power_on(self):
+        """Who was powered off, by us or as a fence, is switched on again by somebody some day."""
+        for node in self.rig.off():
+            self.rig.ask("fault", "boot", node)
 
     def conclude(self, row, after):
         """One line of the table; and everybody gets the time to be a candidate again."""
+        self.power_on()
         if not row["to"]:
             reason = self.sut.reason()
             row["note"] += " no master: %s" % (reason or "and nobody says why")
@@ -207,6 +216,9 @@ class Chaos:
             self.bad.append("no mail was accepted at all")
         for text in self.bad:
             print("  FAILED: %s" % text)
+        if self.args.times:
+            with open(self.args.times, "w") as f:
+                json.dump(times, f)
         print("faults=%d acked=%d lost=%d duplicates=%d unexplained=%d double_writers=%d "
               "rto_p50_ms=%d rto_p95_ms=%d rto_max_ms=%d" % (
                   len(self.struck), *(n.get(k, -1) for k in (
@@ -233,6 +245,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="")
     parser.add_argument("--dir", required=True)
+    parser.add_argument("--times", help="file for the recovery times of each class, as JSON")
     chaos = Chaos(parser.parse_args())
     try:
         chaos.run()

@@ -32,12 +32,21 @@ class Blow:
         return self.dice.choice(self.rig.nodes)
 
     def heal(self):
-        for words in reversed(self.healing):
-            self.rig("heal", *words)
+        """All of it, whatever fails on the way; what failed."""
+        return "; ".join(text.strip()[-100:] for code, text in (
+            self.rig.ask("heal", *words) for words in reversed(self.healing)) if code != 0)
 
 
 def kill_service(b):
     service = b.dice.choice(SERVICES)
+    b.rig("fault", "kill", b.master, service)
+    b.rig.unnote("kill", b.master[1:], service + "-mailcow")
+    return "kill %s %s" % (b.master, service)
+
+
+def kill_active(b):
+    """One that mail cannot do without, and that no restart policy brings back."""
+    service = b.dice.choice(("postfix", "dovecot"))
     b.rig("fault", "kill", b.master, service)
     b.rig.unnote("kill", b.master[1:], service + "-mailcow")
     return "kill %s %s" % (b.master, service)
@@ -96,7 +105,7 @@ def api(words, then):
 
 def api_heal(b):
     b.rig.cloud("clear")
-    b.heal()
+    return b.heal()
 
 
 def two(b):
@@ -105,12 +114,9 @@ def two(b):
     return " + ".join([KINDS[kind].strike(b) for kind in kinds])
 
 
-def two_heal(b):
-    api_heal(b)
-
-
 KINDS = {
     "kill-service": Kind("service", SHORT, kill_service),
+    "kill-active": Kind("service", SHORT, kill_active),
     "hang-service": Kind("service", MIDDLE, hang_service),
     "kill-dockerd": Kind("dockerd", MIDDLE, simple("dockerd-kill", "master")),
     "kill-mariadbd": Kind("database", MIDDLE, simple("galera-kill", "master")),
@@ -140,7 +146,7 @@ KINDS = {
     "disk-error": Kind("disk", BEYOND, disk("disk-error")),
     "clock": Kind("clock", MIDDLE, clock, only="hamon"),
     "switchover": Kind("planned", SHORT, switchover),
-    "two": Kind("two", BEYOND, two, two_heal),
+    "two": Kind("two", BEYOND, two),
 }
 PAIRS = ("kill-service", "kill-keepalived", "cut-standby", "kill-mariadbd", "power-master",
          "power-standby", "cut-master", "kill-dockerd")

@@ -59,6 +59,11 @@ class Rig:
     def writers(self):
         return sorted({node for node, _ in self.watch.writers()})
 
+    def off(self):
+        on = {node for node, entry in self.watch.nodes() if any(
+            True for _ in self.watch.processes(entry))}
+        return [n for n in self.nodes if n not in on]
+
     def alive(self):
         """Nodes that are neither off nor frozen."""
         found = []

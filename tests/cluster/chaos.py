@@ -99,7 +99,9 @@ class Chaos:
         try:
             row["what"] = kind.strike(blow)
         except sut.RigError as e:
-            row["what"], row["note"] = name, str(e)
+            self.heal(kind, blow, row)
+            print("     %-16s did not strike: %s" % (name, e), flush=True)
+            return
         # Where the rig had to look for its victim first, it noted the moment of the blow.
         try:
             moment = float(self.rig("moment")) - row["w"]
@@ -163,9 +165,13 @@ class Chaos:
             self.args.seed, first))
         print("  #  fault              recovery  led by    what", flush=True)
         only = self.args.only.split(",") if self.args.only else None
-        names = itertools.cycle(only) if only else faults.order(self.dice, self.args.sut)
-        for number, name in enumerate(itertools.islice(names, self.args.faults), 1):
-            self.strike(number, name)
+        names = itertools.cycle(only) if only else faults.order(
+            self.dice, self.args.sut, self.sut.lacks())
+        for name in itertools.islice(names, 2 * self.args.faults):
+            if len(self.struck) < self.args.faults:
+                self.strike(len(self.struck) + 1, name)
+        if len(self.struck) < self.args.faults:
+            self.bad.append("only %d faults could be struck" % len(self.struck))
 
     def end(self):
         """No more mail; what was accepted is looked for in the mailboxes."""

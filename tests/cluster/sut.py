@@ -94,6 +94,9 @@ class Naive:
                 unfit.append("%s galera %s" % (node["name"], node["galera"]))
         return unfit
 
+    def lacks(self):
+        return ()
+
     def switchover(self, old, new):
         self.rig.on(old, "naive", "stop", seconds=60)
         self.rig.on(new, "naive", "start", seconds=60)
@@ -138,6 +141,11 @@ class Hamon:
             if code != 0:
                 unfit.append("%s %s" % (node, text.strip()[-80:]))
         return unfit
+
+    def lacks(self):
+        """Kinds of fault that have no victim in this build."""
+        code, _ = self.rig.on(self.rig.nodes[0], "systemctl", "cat", "hamon-guard")
+        return ("kill-guard",) if code else ()
 
     def switchover(self, old, new):
         code, text = self.rig.on(old, "hamon", "switchover", "--to", new, seconds=90)

@@ -70,8 +70,10 @@ stage_units() { printf '%s\n' "${@:2}" >"$(node_dir "$1")/stage/etc/rig-units"; 
 node_units() {
 	echo docker.service containerd.service keepalived.service
 	! hamon_present || echo hamon.service
-	[ ! -e "$(hamon_tree)/lib/systemd/system/hamon-guard.service" ] || ! trait cluster || echo hamon-guard.service
+	! trait cluster || ! guard_present || echo hamon-guard.service
 }
+
+guard_present() { find "$(hamon_tree)" -name hamon-guard.service 2>/dev/null | grep . >/dev/null; }
 
 stage_mailcow() {
 	local n=$1 dir=$2 hamon='' key

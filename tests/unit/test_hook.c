@@ -286,7 +286,6 @@ static void test_keeper_killed(void **unused)
 /* Another process plays the daemon that dies. */
 static void play_daemon(bool keeper_too)
 {
-        CLEANUP(freep) char *text = NULL;
         pid_t child = fork();
 
         if (child == 0) {

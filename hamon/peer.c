@@ -1,0 +1,139 @@
+/* The object, its nodes and its addresses; the ends are peer_serve.c and peer_ask.c. */
+#include "hamon/peer_impl.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATIENCE_MS = 2000 };
+
+const char *const PEER_COMMANDS[PEER_COMMAND_COUNT_] = {
+        [PEER_STATE] = "state",
+        [PEER_RELEASE] = "release",
+        [PEER_RELEASED] = "released",
+        [PEER_SWITCHOVER] = "switchover",
+};
+
+const char *const PEER_ENDS[] = {
+        [PEER_ANSWERED] = "answered",     [PEER_SILENT] = "silent",   [PEER_REFUSED] = "refused",
+        [PEER_BAD_SECRET] = "bad_secret", [PEER_UNASKED] = "unasked",
+};
+
+int peer_address_of(const char *address, unsigned port, union peer_address *ret)
+{
+        union peer_address a = { .any = { .sa_family = AF_UNSPEC } };
+
+        if (port > 65535)
+                return -EINVAL;
+        if (inet_pton(AF_INET, address, &a.v4.sin_addr) == 1) {
+                a.v4.sin_family = AF_INET;
+                a.v4.sin_port = htons((uint16_t)port);
+        } else if (inet_pton(AF_INET6, address, &a.v6.sin6_addr) == 1) {
+                a.v6.sin6_family = AF_INET6;
+                a.v6.sin6_port = htons((uint16_t)port);
+        } else {
+                return -EINVAL;
+        }
+        *ret = a;
+        return 0;
+}
+
+socklen_t peer_address_len(const union peer_address *a)
+{
+        return a->any.sa_family == AF_INET ? sizeof a->v4 : sizeof a->v6;
+}
+
+/* Cut "[v6]:port" or "v4:port" in two; a v6 address alone has more than one colon. */
+static int cut(char *copy, char **ret_address, char **ret_port)
+{
+        char *colon = strrchr(copy, ':'), *end = strchr(copy, ']');
+
+        *ret_address = copy;
+        *ret_port = NULL;
+        if (*copy == '[') {
+                if (!end || (end[1] && end[1] != ':'))
+                        return -EINVAL;
+                *ret_address = copy + 1;
+                *ret_port = end[1] ? end + 2 : NULL;
+                *end = '\0';
+        } else if (colon && colon == strchr(copy, ':')) {
+                *ret_port = colon + 1;
+                *colon = '\0';
+        }
+        return 0;
+}
+
+int peer_parse_listen(const char *text, const char *address, unsigned port, char *ret_address,
+                      size_t size, unsigned *ret_port)
+{
+        char copy[128], *at, *port_text;
+        union peer_address unused;
+        uint64_t number = port;
+
+        if (!str_copy(copy, sizeof copy, *text ? text : address))
+                return -EINVAL;
+        if (*text) {
+                int r = cut(copy, &at, &port_text);
+                if (r < 0 || (port_text && parse_uint(port_text, 1, 65535, &number) < 0))
+                        return -EINVAL;
+        } else {
+                at = copy;
+        }
+        if (peer_address_of(at, (unsigned)number, &unused) < 0 || !str_copy(ret_address, size, at))
+                return -EINVAL;
+        *ret_port = (unsigned)number;
+        return 0;
+}
+
+static int fill_nodes(struct peer *p, const struct peer_config *c)
+{
+        for (size_t i = 0; i < c->n_nodes; i++) {
+                if (!peer_wire_name_valid(c->nodes[i].name))
+                        return -EINVAL;
+                str_copy(p->nodes[i].name, sizeof p->nodes[i].name, c->nodes[i].name);
+                int r = peer_address_of(c->nodes[i].address, c->nodes[i].port,
+                                        &p->nodes[i].address);
+                if (r < 0)
+                        return r;
+        }
+        p->n_nodes = c->n_nodes;
+        p->me = c->me;
+        return 0;
+}
+
+int peer_new(struct loop *l, const struct peer_config *c, peer_fn fn, void *arg, struct peer **ret)
+{
+        if (c->n_nodes > PEER_NODES || c->me >= c->n_nodes || !c->secret || !*c->secret)
+                return -EINVAL;
+        struct peer *p = calloc(1, sizeof *p);
+        if (!p)
+                return -ENOMEM;
+
+        p->loop = l;
+        p->fn = fn;
+        p->arg = arg;
+        p->patience = c->patience > 0 ? c->patience : PATIENCE_MS;
+        p->secret = strdup(c->secret);
+        int r = p->secret ? fill_nodes(p, c) : -ENOMEM;
+        if (r == 0)
+                r = peer_serve_start(p, c->address, c->port);
+        if (r < 0) {
+                peer_free(p);
+                return r;
+        }
+        *ret = p;
+        return 0;
+}
+
+void peer_free(struct peer *p)
+{
+        if (!p)
+                return;
+        peer_ask_stop(p);
+        peer_serve_stop(p);
+        if (p->secret)
+                explicit_bzero(p->secret, strlen(p->secret));
+        free(p->secret);
+        free(p);
+}

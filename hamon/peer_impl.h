@@ -1,0 +1,45 @@
+/* What both ends of the peer channel share: inside of peer*.c only. */
+#pragma once
+
+#include "hamon/peer.h"
+#include "hamon/peer_wire.h"
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+struct peer_client;
+struct peer_question;
+
+union peer_address {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+};
+
+struct peer {
+        struct loop *loop;
+        peer_fn fn;
+        void *arg;
+        char *secret;
+        msec_t patience;
+
+        struct {
+                char name[PEER_NAME];
+                union peer_address address;
+        } nodes[PEER_NODES];
+        size_t n_nodes, me;
+
+        struct evconnlistener *listener;
+        struct timer rest; /* the listener is off until then: no descriptors left */
+        struct peer_client *clients;
+        unsigned n_clients, n_strangers;
+
+        struct peer_question *questions;
+        unsigned n_questions;
+};
+
+int peer_address_of(const char *address, unsigned port, union peer_address *ret);
+socklen_t peer_address_len(const union peer_address *a);
+
+int peer_serve_start(struct peer *p, const char *address, unsigned port);
+void peer_serve_stop(struct peer *p);
+void peer_ask_stop(struct peer *p);

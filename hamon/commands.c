@@ -23,6 +23,8 @@ const struct command COMMANDS[] = {
         { "notify-galera", "[...]", "ask the database now (for wsrep_notify_cmd)",
           cmd_notify_galera, NULL },
         { "lease", "status [--json]", "who leads, as the database has it now", NULL, NULL },
+        { "probe", "[NAME...] [...]", "do this node's services work? exit 0 yes, 75 not all", NULL,
+          NULL },
         { "stack", "status|start|stop [...]", "Mailcow's containers on this node, as sets", NULL,
           NULL },
         { "store", "init [--print]", "make hamon's tables, row and user in the database", NULL,

@@ -2,6 +2,8 @@
  * must fit each other, lists whose words have a shape. */
 #include "hamon/config.h"
 
+#include "hamon/core/probes.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
@@ -150,6 +152,36 @@ static int check_providers(const struct config *c, const char *file, struct buf 
         return r;
 }
 
+/* A disabled one is not looked at, so that a port that is switched off ("") hurts nobody. */
+static int check_probes(const struct config *c, const char *file, struct buf *errors)
+{
+        char address[64];
+        unsigned port;
+        int r = 0;
+
+        if (!is_address(c->probe.host)) {
+                buf_addf(errors, "%s: [probe] host: \"%s\" is not a numeric address\n", file,
+                         c->probe.host);
+                return -EINVAL;
+        }
+        for (size_t i = 0; i < c->probe.disabled.n; i++)
+                if (probe_by_name(c->probe.disabled.v[i]) == PROBE_COUNT_) {
+                        buf_addf(errors, "%s: [probe] disabled: there is no probe \"%s\"\n", file,
+                                 c->probe.disabled.v[i]);
+                        r = -EINVAL;
+                }
+        for (size_t i = 0; i < PROBE_COUNT_; i++) {
+                const char *value = config_probe_value(c, i);
+                if (!*value || strlist_has(&c->probe.disabled, PROBES[i].name) ||
+                    config_probe_where(value, c->probe.host, address, sizeof address, &port) == 0)
+                        continue;
+                buf_addf(errors, "%s: [probe] %s: \"%s\" is neither a port nor address:port\n",
+                         file, PROBES[i].name, value);
+                r = -EINVAL;
+        }
+        return r;
+}
+
 struct cluster_node config_cluster_node(const struct config *c, size_t i)
 {
         struct cluster_node n = { .name = "" };
@@ -244,9 +276,9 @@ static int load(const char *file, const char *mailcow_file, struct config *c, st
 
 static int finish(const char *file, struct config *c, struct buf *errors)
 {
-        static int (*const CHECKS[])(const struct config *, const char *,
-                                     struct buf *) = { check_lists, check_times, check_galera,
-                                                       check_providers, check_cluster };
+        static int (*const CHECKS[])(const struct config *, const char *, struct buf *) = {
+                check_lists, check_times, check_galera, check_providers, check_probes, check_cluster
+        };
         int r = default_node_name(c);
 
         for (size_t i = 0; i < ARRAY_SIZE(CHECKS); i++) {

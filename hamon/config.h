@@ -50,6 +50,13 @@ struct config {
                 uint64_t rise, fall;
         } check;
         struct {
+                msec_t interval, timeout;
+                char *host, *https_host, *name;
+                char *smtp, *submission, *smtps, *imap, *imaps, *sieve, *https, *redis, *rspamd;
+                char *redis_password;
+                struct strlist disabled;
+        } probe;
+        struct {
                 char *track_file, *fifo, *state_file;
         } keepalived;
         struct {
@@ -112,3 +119,14 @@ struct cluster_node {
 struct cluster_node config_cluster_node(const struct config *c, size_t i);
 /* Where this node stands in [cluster] nodes: its rank; -1 = there are none. */
 int config_cluster_rank(const struct config *c);
+
+/* "[address:]port" of a probe: 25, 127.0.0.1:7654, [::1]:25. Without an address, or with one that
+ * means "any", it is `host`. -EINVAL: neither. */
+int config_probe_where(const char *value, const char *host, char *address, size_t size,
+                       unsigned *ret_port);
+/* Where [probe] says that this one is asked; "" = the row has no key (volume). `probe` is an enum
+ * probe of core/probes.h. */
+const char *config_probe_value(const struct config *c, size_t probe);
+bool config_probe_on(const struct config *c, size_t probe); /* it is to be asked */
+/* A failure makes a master unfit: mail needs it, and its service is not called optional. */
+bool config_probe_vital(const struct config *c, size_t probe);

@@ -3,6 +3,7 @@
  * words, not structs. */
 #include "hamon/cmd_ip.h"
 #include "hamon/cmd_lease.h"
+#include "hamon/cmd_probe.h"
 #include "hamon/cmd_stack.h"
 #include "hamon/cmd_store.h"
 #include "hamon/cmd_volume.h"
@@ -19,10 +20,10 @@ static const struct engine_row {
         int (*run)(const char *file);
         int (*run_words)(const char *file, int argc, char **argv); /* with words of its own */
 } ENGINE[] = {
-        { "run", daemon_run, NULL },        { "check", direct_check, NULL },
-        { "ip", NULL, ip_command },         { "lease", NULL, lease_command },
-        { "stack", NULL, stack_command },   { "store", NULL, store_command },
-        { "volume", NULL, volume_command },
+        { "run", daemon_run, NULL },      { "check", direct_check, NULL },
+        { "ip", NULL, ip_command },       { "lease", NULL, lease_command },
+        { "probe", NULL, probe_command }, { "stack", NULL, stack_command },
+        { "store", NULL, store_command }, { "volume", NULL, volume_command },
 };
 
 int main(int argc, char **argv)

@@ -47,7 +47,8 @@ static int grow(struct node *n)
         if (!s)
                 return -ENOMEM;
         n->services = s;
-        struct node_check *c = reallocarray(n->checks, room + FIRST_SERVICE, sizeof *c);
+        struct node_check *c =
+                reallocarray(n->checks, room + FIRST_SERVICE + PROBE_COUNT_, sizeof *c);
         if (!c)
                 return -ENOMEM;
         n->checks = c;
@@ -256,6 +257,7 @@ void node_gap(struct node *n, msec_t now)
                 n->services[i].state = (struct check_state){ .verdict = V_UNKNOWN };
                 n->services[i].ended = false;
         }
+        node_probes_forget(n);
         n->synced = false;
         n->engine = ENGINE_UNKNOWN;
         n->distrust_until = now + n->rule.stale;
@@ -366,6 +368,7 @@ bool node_eval(struct node *n, enum fold fold, msec_t now, node_change_fn fn, vo
         n->galera_told = n->galera.verdict;
         settle_measure(n);
         step_services(&st);
+        node_probes_step(n, now, fn, arg);
 
         n->verdict = judge(n, now);
         n->judged_at = now;
@@ -378,8 +381,11 @@ msec_t node_next(const struct node *n, msec_t now)
 {
         msec_t next = -1;
 
+        struct rule probes = node_probe_rule(n);
+
         for (size_t i = 0; i < node_n_checks(n); i++) {
-                msec_t left = verdict_next(node_check_state(n, i), &n->rule, now);
+                bool probe = node_check_probe(n, i) != PROBE_COUNT_;
+                msec_t left = verdict_next(node_check_state(n, i), probe ? &probes : &n->rule, now);
                 if (left >= 0 && (next < 0 || left < next))
                         next = left;
         }
@@ -388,17 +394,48 @@ msec_t node_next(const struct node *n, msec_t now)
 
 size_t node_n_checks(const struct node *n)
 {
-        return FIRST_SERVICE + n->n_services;
+        return FIRST_SERVICE + n->n_services + PROBE_COUNT_;
+}
+
+const struct service *node_check_service(const struct node *n, size_t i)
+{
+        bool is = i >= FIRST_SERVICE && i < FIRST_SERVICE + n->n_services;
+
+        return is ? &n->services[i - FIRST_SERVICE] : NULL;
+}
+
+enum probe node_check_probe(const struct node *n, size_t i)
+{
+        size_t first = FIRST_SERVICE + n->n_services;
+
+        return i >= first && i - first < PROBE_COUNT_ ? (enum probe)(i - first) : PROBE_COUNT_;
 }
 
 const struct check_state *node_check_state(const struct node *n, size_t i)
 {
+        const struct service *s = node_check_service(n, i);
+
         if (i < FIRST_SERVICE)
                 return i == 0 ? &n->docker : &n->galera;
-        return &n->services[i - FIRST_SERVICE].state;
+        return s ? &s->state : &n->probes[node_check_probe(n, i)].state;
 }
 
 bool node_check_required(const struct node *n, size_t i)
 {
-        return i < FIRST_SERVICE || !n->services[i - FIRST_SERVICE].optional;
+        const struct service *s = node_check_service(n, i);
+
+        if (i < FIRST_SERVICE)
+                return true;
+        return s ? !s->optional
+                 : node_check_shown(n, i) && config_probe_vital(n->config, node_check_probe(n, i));
+}
+
+bool node_check_shown(const struct node *n, size_t i)
+{
+        const struct service *s = node_check_service(n, i);
+
+        if (i < FIRST_SERVICE)
+                return true;
+        return s ? s->set != SET_IGNORED
+                 : n->probing && n->led && config_probe_on(n->config, node_check_probe(n, i));
 }

@@ -5,6 +5,7 @@
 
 #include "hamon/config.h"
 #include "hamon/core/judge.h"
+#include "hamon/core/probes.h"
 
 struct service {
         char name[64];
@@ -17,6 +18,12 @@ struct service {
         int64_t since; /* unix time of the container's last start or stop, 0 = unknown */
         struct check_state state;
         struct finding folded; /* what the last step saw */
+};
+
+struct node_probed {
+        struct check_state state;
+        enum verdict told; /* what the last node_eval reported of it */
+        char text[160];
 };
 
 struct node {
@@ -39,7 +46,10 @@ struct node {
 
         struct service *services; /* sorted by name */
         size_t n_services, room;
-        struct node_check *checks; /* docker, galera, then the services; scratch of node_eval */
+        struct node_check *checks; /* docker, galera, the services, the probes; scratch of eval */
+
+        bool probing; /* somebody runs the probes */
+        struct node_probed probes[PROBE_COUNT_];
 
         struct node_verdict verdict;
         bool fault; /* keepalived's state is FAULT: we said so while it was MASTER, maybe */
@@ -66,6 +76,10 @@ void node_containers_end(struct node *n);
 void node_container_ended(struct node *n, const char *service, const struct container_facts *f,
                           int64_t since);
 void node_galera(struct node *n, const struct galera_facts *f, msec_t now);
+/* Probes are run from now on (or no more), and one's answer. They count only while this node is
+ * judged as a master: before, and on a standby, there is nobody to answer. */
+void node_probing(struct node *n, bool on);
+void node_probe(struct node *n, enum probe which, struct finding f, const char *text, msec_t now);
 void node_set_role(struct node *n, enum role role, bool fault); /* what keepalived last said */
 /* The process slept (frozen node, stopped daemon): forget what was known. */
 void node_gap(struct node *n, msec_t now);
@@ -84,6 +98,11 @@ struct node_change { /* one check's verdict changed */
 
 typedef void (*node_change_fn)(void *arg, const struct node_change *c);
 
+/* node_probe.c, for node_eval() alone */
+struct rule node_probe_rule(const struct node *n);
+void node_probes_step(struct node *n, msec_t now, node_change_fn fn, void *arg);
+void node_probes_forget(struct node *n);
+
 /* Step the checks and judge the node. Returns true if fitness or reason changed. */
 bool node_eval(struct node *n, enum fold fold, msec_t now, node_change_fn fn, void *arg);
 
@@ -94,6 +113,10 @@ msec_t node_next(const struct node *n, msec_t now);
 size_t node_n_checks(const struct node *n);
 const struct check_state *node_check_state(const struct node *n, size_t i);
 bool node_check_required(const struct node *n, size_t i); /* false: never makes the node unfit */
+bool node_check_shown(const struct node *n, size_t i);
+const struct service *node_check_service(const struct node *n, size_t i); /* NULL: no service's */
+/* PROBE_COUNT_: not a probe's. */
+enum probe node_check_probe(const struct node *n, size_t i);
 const char *node_check_name(const struct node *n, size_t i);
 /* One sentence on check i: what is wrong, with names and numbers. Returns dst. */
 char *node_check_message(const struct node *n, size_t i, char *dst, size_t size);

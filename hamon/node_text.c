@@ -9,7 +9,8 @@ const char *node_check_name(const struct node *n, size_t i)
 {
         if (i < FIRST_SERVICE)
                 return i == 0 ? "docker" : "galera";
-        return n->services[i - FIRST_SERVICE].name;
+        const struct service *s = node_check_service(n, i);
+        return s ? s->name : PROBES[node_check_probe(n, i)].name;
 }
 
 static void galera_message(const struct node *n, char *dst, size_t size)
@@ -52,6 +53,7 @@ static void service_message(const struct service *s, char *dst, size_t size)
 char *node_check_message(const struct node *n, size_t i, char *dst, size_t size)
 {
         const struct check_state *c = node_check_state(n, i);
+        const struct service *s = node_check_service(n, i);
 
         if (!c->seen)
                 str_copy(dst, size, reason_sentence(REASON_STARTING));
@@ -61,8 +63,10 @@ char *node_check_message(const struct node *n, size_t i, char *dst, size_t size)
                 str_copy(dst, size, *n->engine_text ? n->engine_text : "answers");
         else if (i == 1)
                 galera_message(n, dst, size);
+        else if (s)
+                service_message(s, dst, size);
         else
-                service_message(&n->services[i - FIRST_SERVICE], dst, size);
+                str_copy(dst, size, n->probes[node_check_probe(n, i)].text);
         return dst;
 }
 

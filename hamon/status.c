@@ -7,13 +7,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { FIRST_SERVICE = 2 };
-
-static bool ignored(const struct node *n, size_t i)
-{
-        return i >= FIRST_SERVICE && n->services[i - FIRST_SERVICE].set == SET_IGNORED;
-}
-
 static msec_t since(const struct check_state *c, msec_t now)
 {
         return c->seen ? now - c->changed_at : 0;
@@ -35,7 +28,7 @@ static void add_checks(cJSON *root, const struct node *n, msec_t now)
 
         for (size_t i = 0; i < node_n_checks(n); i++) {
                 const struct check_state *c = node_check_state(n, i);
-                if (ignored(n, i))
+                if (!node_check_shown(n, i))
                         continue;
                 cJSON *o = cJSON_CreateObject();
                 cJSON_AddStringToObject(o, "name", node_check_name(n, i));
@@ -141,15 +134,18 @@ static void text_checks(const struct node *n, msec_t now, struct buf *out)
         buf_addf(out, "\n  %-26s %-8s %5s  %s\n", "CHECK", "VERDICT", "SINCE", "STATE");
         for (size_t i = 0; i < node_n_checks(n); i++) {
                 const struct check_state *c = node_check_state(n, i);
-                const struct service *s =
-                        i < FIRST_SERVICE ? NULL : &n->services[i - FIRST_SERVICE];
-                if (ignored(n, i))
+                const struct service *s = node_check_service(n, i);
+                bool probe = node_check_probe(n, i) != PROBE_COUNT_;
+                if (!node_check_shown(n, i))
                         continue;
                 buf_addf(out, "  %-26s %-8s %5s  %s%s%s\n", node_check_name(n, i),
                          VERDICTS[c->verdict], ago(since(c, now), age, sizeof age),
                          node_check_message(n, i, msg, sizeof msg),
-                         s ? s->set == SET_WARM ? " [warm]" : " [active]" : "",
-                         s && s->optional ? " (optional)" : "");
+                         probe                ? " [probe]"
+                         : !s                 ? ""
+                         : s->set == SET_WARM ? " [warm]"
+                                              : " [active]",
+                         node_check_required(n, i) ? "" : " (optional)");
         }
 }
 

@@ -56,6 +56,21 @@ const struct reason_row REASONS[REASON_COUNT_] = {
                                 "keepalived proposes this node, and nobody has started its active "
                                 "services yet",
                                 0 },
+        [REASON_PROBE_REFUSED] = { "probe_refused", "a service takes no connection", 0 },
+        [REASON_PROBE_TIMEOUT] = { "probe_timeout", "a service does not answer in time", 0 },
+        [REASON_PROBE_BAD_ANSWER] = { "probe_bad_answer",
+                                      "a service answers with an error, or with nonsense", 0 },
+        [REASON_VOLUME_NOT_MOUNTED] = { "volume_not_mounted", "the shared volume is not mounted",
+                                        REASON_CERTAIN },
+        [REASON_VOLUME_READ_ONLY] = { "volume_read_only",
+                                      "the shared volume can no longer be written to",
+                                      REASON_CERTAIN },
+        [REASON_VOLUME_FULL] = { "volume_full",
+                                 "the shared volume is full, and would be on any node", 0 },
+        [REASON_VOLUME_IO_ERROR] = { "volume_io_error",
+                                     "writing to the shared volume fails with an error",
+                                     REASON_CERTAIN },
+        [REASON_VOLUME_HUNG] = { "volume_hung", "writing to the shared volume does not end", 0 },
 };
 
 const char *reason_name(enum reason r)

@@ -154,7 +154,7 @@ static inline void assert_node(enum fitness fitness, enum reason reason)
                          FITNESSES[fitness], reason_name(reason));
 }
 
-static const struct service *service(const char *name)
+static inline const struct service *service(const char *name)
 {
         for (size_t i = 0; i < fx.node.n_services; i++)
                 if (str_eq(fx.node.services[i].name, name))

@@ -191,6 +191,42 @@ static void test_services(void **state)
         assert_int_equal(c.stack.optional.n, optional);
 }
 
+/* Mailcow's own ways to write a port. */
+static void test_where(void **state)
+{
+        static const struct {
+                const char *value, *address;
+                unsigned port; /* 0 = refused */
+        } ROWS[] = {
+                { "25", "10.0.0.1", 25 },
+                { "127.0.0.1:7654", "127.0.0.1", 7654 },
+                { "0.0.0.0:25", "10.0.0.1", 25 },
+                { "[::]:25", "10.0.0.1", 25 },
+                { ":25", "10.0.0.1", 25 },
+                { "[::1]:25", "::1", 25 },
+                { "65535", "10.0.0.1", 65535 },
+                { "65536", "", 0 },
+                { "0", "", 0 },
+                { "", "", 0 },
+                { "mail:25", "", 0 },
+                { "127.0.0.1", "", 0 },
+                { "127.0.0.1:", "", 0 },
+                { "[::1:25", "", 0 },
+                { "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7:8", 9 },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
+                char address[64] = "";
+                unsigned port = 0;
+                int r = config_probe_where(ROWS[i].value, "10.0.0.1", address, sizeof address,
+                                           &port);
+                if (r != (ROWS[i].port ? 0 : -EINVAL) || port != ROWS[i].port ||
+                    strcmp(address, ROWS[i].address) != 0)
+                        fail_msg("\"%s\": %d, %s, %u", ROWS[i].value, r, address, port);
+        }
+}
+
 /* ---- what no single row can check ---- */
 
 static const struct refusal {
@@ -211,6 +247,13 @@ static const struct refusal {
         { "[galera]\nhost = 172.22.1.2\n", NULL },
         { "[galera]\nhost = any\nsocket = /run/mysqld.sock\n", NULL },
         { "[galera]\nuser =\n", "[galera] user must not be empty" },
+        { "[probe]\nhost = localhost\n", "[probe] host: \"localhost\" is not a numeric address" },
+        { "[probe]\nsmtp = 0\n", "[probe] smtp: \"0\" is neither a port nor address:port" },
+        { "[probe]\nimap = mail:143\n", "[probe] imap: \"mail:143\" is neither" },
+        { "[probe]\nimap = 127.0.0.1:\n", "[probe] imap: \"127.0.0.1:\" is neither" },
+        { "[probe]\nimap = x\ndisabled = imap\n", NULL },
+        { "[probe]\nimap = [::1]:143\nsmtp = 0.0.0.0:25\nhost = ::1\n", NULL },
+        { "[probe]\ndisabled = imap, pop3\n", "[probe] disabled: there is no probe \"pop3\"" },
         { "[check]\ngrace = 10\n", "conf:4:" },
         { "[check]\nrise = 0\n", "conf:4:" },
         { "[check]\nrise = 3\nfall = many\n", "conf:5:" },
@@ -334,9 +377,16 @@ static void test_client(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                T(test_rows),       T(test_contract), T(test_defaults),
-                T(test_services),   T(test_refusals), T(test_all_mistakes_are_told),
-                T(test_unreadable), T(test_sources),  T(test_client),
+                T(test_rows),
+                T(test_contract),
+                T(test_defaults),
+                T(test_services),
+                T(test_where),
+                T(test_refusals),
+                T(test_all_mistakes_are_told),
+                T(test_unreadable),
+                T(test_sources),
+                T(test_client),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -163,7 +163,7 @@ static void test_end_while_the_engine_is_silent(void **state)
         node_container_ended(&fx.node, "nobody", &dead, 1234567891);
         eval(FOLD_CHANGES);
         assert_string_equal(fx.changes, "a1:up>suspect:container_exited ");
-        size_t a1 = node_n_checks(&fx.node) - fx.node.n_services +
+        size_t a1 = node_n_checks(&fx.node) - PROBE_COUNT_ - fx.node.n_services +
                     (size_t)(service("a1") - fx.node.services);
         assert_string_equal(node_check_message(&fx.node, a1, msg, sizeof msg), "exited");
         assert_int_equal(service("a2")->state.verdict, V_UP);

@@ -14,7 +14,7 @@ static bool starts(const char *line, const char *word)
 static enum proto_next bad(const char *line, struct buf *why)
 {
         buf_adds(why, "answers ");
-        for (size_t i = 0; line[i] && i < 80; i++)
+        for (size_t i = 0; i < 80 && line[i]; i++)
                 buf_addf(why, "%c", isprint((unsigned char)line[i]) ? line[i] : '?');
         if (!*line)
                 buf_adds(why, "with an empty line");

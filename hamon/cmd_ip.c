@@ -259,9 +259,18 @@ static int outbound(struct step *s, struct service *v, bool on)
 
 /* ---- the verbs ---- */
 
+/* A hook takes this step whether or not there is anything to move. */
+static bool nothing_to_do(const struct step *s)
+{
+        return s->config.ip.provider == CONFIG_NONE;
+}
+
 static int assign_run(struct step *s)
 {
         struct service v = { .n = 0 };
+
+        if (nothing_to_do(s))
+                return step_end(s, STEP_ALREADY, "[ip] provider is none");
         int r = gather(s, &v, true);
 
         if (r != 0)
@@ -288,6 +297,9 @@ static int release_run(struct step *s)
 {
         struct service v = { .n = 0 };
         bool all = true;
+
+        if (nothing_to_do(s))
+                return step_end(s, STEP_ALREADY, "[ip] provider is none");
         int r = outbound(s, &v, false);
 
         if (r == 0)

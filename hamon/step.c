@@ -12,7 +12,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { LOCK_WAIT = 30000, PAUSE = 20, SENTENCE = 1400 };
+enum { LOCK_WAIT = 30000, PAUSE = 20, CHILD_LEAST = 500, SENTENCE = 1400 };
 
 static const struct {
         const char *word;
@@ -119,7 +119,7 @@ int step_child(struct step *s, int (*fn)(void *arg), void *arg, size_t size, mse
 {
         const struct child_tick tick = { step_pulse, s };
 
-        return child_call(fn, arg, size, step_left(s, at_most), &tick);
+        return child_call(fn, arg, size, MAX(step_left(s, at_most), CHILD_LEAST), &tick);
 }
 
 /* ---- the lock ---- */

@@ -85,16 +85,19 @@ int step_parse_grant(const char *line, struct step_grant *ret)
                 r = parse_ok(line, &g);
         } else if (strncmp(line, "no", 2) == 0 && strchr(" \n", line[2])) {
                 r = 0;
-                if (word(line, "reason=\"", "\"\n", g.reason, sizeof g.reason) < 0 || !*g.reason)
-                        str_copy(g.reason, sizeof g.reason, "the lease is not ours");
+                if (word(line, "reason=\"", "\"\n", g.reason, sizeof g.reason) < 0)
+                        *g.reason = '\0';
         } else if (strncmp(line, "error: ", 7) == 0) {
                 r = 0;
                 str_copy(g.reason, sizeof g.reason, line + 7);
                 g.reason[strcspn(g.reason, "\n")] = '\0';
         }
-        if (r == 0)
-                *ret = g;
-        return r;
+        if (r < 0)
+                return r;
+        if (!g.ok && !*g.reason)
+                str_copy(g.reason, sizeof g.reason, "the lease is not ours");
+        *ret = g;
+        return 0;
 }
 
 void step_pulse(void *step)

@@ -106,8 +106,8 @@ int step_ask(struct step *s);
 int step_tell_epoch(struct step *s, uint64_t epoch);
 int step_parse_grant(const char *line, struct step_grant *ret); /* pure; -EBADMSG */
 
-/* In a child, with what is left of the time (at most `at_most`), and a moment in any case: what does
- * not hang is not to look as if it did. */
+/* In a child, with what is left of the time (at most `at_most`), and a moment in any case: what
+ * does not hang is not to look as if it did. */
 int step_child(struct step *s, int (*fn)(void *arg), void *arg, size_t size, msec_t at_most);
 #define STEP_CHILD(s, fn, arg, at_most) step_child(s, fn, arg, sizeof *(arg), at_most)
 

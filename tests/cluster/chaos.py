@@ -10,6 +10,7 @@ The recovery time of a fault is the longest time without a 250 from the last one
 well again; what never came to INTERRUPTED_MS is no interruption and in no percentile.
 """
 import argparse
+import ctypes
 import itertools
 import json
 import os
@@ -23,12 +24,17 @@ import time
 
 import faults
 import ledger
+import phases
 import sut
 
 INTERRUPTED_MS = 700
 START_S, SETTLE_S, FIT_S = 180, 120, 60
 SERVING_S, SERVING_ACKS = 1.5, 4    # so many 250s within so long: mail flows
 RATE = 8
+
+
+def die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class Acks:
@@ -66,7 +72,7 @@ class Chaos:
         return os.path.join(self.dir, name)
 
     def start(self, *command):
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
         self.children.append(child)
         return child
 
@@ -107,7 +113,7 @@ class Chaos:
             moment = float(self.rig("moment")) - row["w"]
         except sut.RigError:
             moment = 0  # there was none yet
-        row["t"] = begin + max(0.0, moment)
+        row["t"], row["w_blow"] = begin + max(0.0, moment), row["w"] + max(0.0, moment)
         time.sleep(self.dice.uniform(*kind.hold))
         self.heal(kind, blow, row)
         row["to"] = sut.wait_until(SETTLE_S, self.well) or ""
@@ -115,7 +121,22 @@ class Chaos:
         row["w_end"] = time.time()
         row["rto_ms"], _, after = ledger.outage(self.acks.read(), row["t"], end)
         row["interrupted"] = row["rto_ms"] >= INTERRUPTED_MS
+        if row["interrupted"] and after and row["to"] != row["from"]:
+            row["phases"] = self.phases(row, row["w"] + after - begin)
         self.conclude(row, after)
+
+    def phases(self, row, after):
+        """Times are of one wall clock; hamon's, which may have been moved, is not asked: journald is."""
+        log, journal = os.path.join(self.rig.run, "log"), []
+        if self.args.sut == "hamon":
+            _, text = self.rig.on(row["to"], "journalctl", "-q", "--no-pager", "-u", "hamon", "-o",
+                                  "json", "--output-fields=MESSAGE", "--since", "@%.3f" % row["w"])
+            for entry in map(json.loads, filter(lambda line: line.startswith("{"), text.splitlines())):
+                journal.append("%.6f %s" % (int(entry["__REALTIME_TIMESTAMP"]) / 1e6,
+                                            entry.get("MESSAGE", "")))
+        return phases.phases(row, after, phases.lines(os.path.join(log, "attachments")),
+                             phases.lines(os.path.join(log, "address")),
+                             phases.watched(self.path("writers.jsonl")), journal)
 
     def heal(self, kind, blow, row):
         try:
@@ -139,6 +160,9 @@ class Chaos:
             row["note"] += " no master: %s" % (reason or "and nobody says why")
             if not reason:
                 self.bad.append("fault %d: no master, no reason" % row["number"])
+            self.sut.repair()
+            helped = sut.wait_until(SETTLE_S, self.well)
+            row["note"] += "; a human helped: %s" % (helped or "in vain")
         unfit = sut.wait_until(FIT_S, lambda: not self.sut.unfit())
         if not unfit:
             row["note"] += " not fit again: %s" % "; ".join(self.sut.unfit())
@@ -210,6 +234,9 @@ class Chaos:
         for klass, values in sorted(times.items()):
             print("  %-10s n=%-3d p50=%-6d p95=%-6d max=%d ms" % (
                 klass, len(values), *(ledger.percentile(values, p) for p in (50, 95, 100))))
+            steps = phases.medians([row for row in self.struck if row["class"] == klass])
+            if steps:
+                print("             medians, ms after the fault: %s" % steps)
         every = [v for values in times.values() for v in values]
         p50, p95, most = (ledger.percentile(every, p) or 0 for p in (50, 95, 100))
         print("  %d of %d faults interrupted mail; attachments=%d torn=%d writes=%d "
@@ -252,6 +279,7 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--dir", required=True)
     parser.add_argument("--times", help="file for the recovery times of each class, as JSON")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chaos = Chaos(parser.parse_args())
     try:
         chaos.run()

@@ -97,6 +97,15 @@ class Naive:
     def lacks(self):
         return ()
 
+    def repair(self):
+        """What its operator does in the middle of the night."""
+        alive = self.rig.alive()
+        for node in alive:
+            self.rig.on(node, "naive", "stop", seconds=60)
+            self.rig.on(node, "umount", "-l", "/mnt/mailcow-ha")
+        self.rig.ask("volume", "detach", "--force")
+        self.rig.on(alive[0], "naive", "start", seconds=60)
+
     def switchover(self, old, new):
         self.rig.on(old, "naive", "stop", seconds=60)
         self.rig.on(new, "naive", "start", seconds=60)
@@ -146,6 +155,11 @@ class Hamon:
         """Kinds of fault that have no victim in this build."""
         code, _ = self.rig.on(self.rig.nodes[0], "systemctl", "cat", "hamon-guard")
         return ("kill-guard",) if code else ()
+
+    def repair(self):
+        """Automatic fail-over has stopped and asks for a human."""
+        for node in self.rig.alive():
+            self.rig.on(node, "hamon", "ack")
 
     def switchover(self, old, new):
         code, text = self.rig.on(old, "hamon", "switchover", "--to", new, seconds=90)

@@ -85,7 +85,10 @@ cloud_power() {
 }
 
 # The provider's router: the client reaches the floating address through the server it is assigned to.
-cloud_route() { in_client ip route replace unicast "$RIG_FLOAT/32" via "$(node_addr "$1")" dev br0; }
+cloud_route() {
+	in_client ip route replace unicast "$RIG_FLOAT/32" via "$(node_addr "$1")" dev br0
+	echo "$EPOCHREALTIME n$1" >>"$RIG_RUN/log/address"
+}
 cloud_unroute() { in_client ip route replace unreachable "$RIG_FLOAT/32"; }
 cloud_route_where() {
 	local n

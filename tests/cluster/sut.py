@@ -101,14 +101,14 @@ class Naive:
         """What its operator does in the middle of the night."""
         alive = self.rig.alive()
         for node in alive:
-            self.rig.on(node, "naive", "stop", seconds=60)
+            self.rig.on(node, "/usr/local/sbin/naive", "stop", seconds=60)
             self.rig.on(node, "umount", "-l", "/mnt/mailcow-ha")
         self.rig.ask("volume", "detach", "--force")
-        self.rig.on(alive[0], "naive", "start", seconds=60)
+        self.rig.on(alive[0], "/usr/local/sbin/naive", "start", seconds=60)
 
     def switchover(self, old, new):
-        self.rig.on(old, "naive", "stop", seconds=60)
-        self.rig.on(new, "naive", "start", seconds=60)
+        self.rig.on(old, "/usr/local/sbin/naive", "stop", seconds=60)
+        self.rig.on(new, "/usr/local/sbin/naive", "start", seconds=60)
         # keepalived learns of it afterwards: the new one becomes its master, and starts what runs.
         self.rig.on(old, "systemctl", "restart", "keepalived")
 

@@ -1,6 +1,7 @@
 /* hamond, the engine: the verbs that need the event loop, Docker or the database. The front has
  * parsed and checked the command line already; it is parsed again here because exec hands over
  * words, not structs. */
+#include "hamon/cmd_fence.h"
 #include "hamon/cmd_ip.h"
 #include "hamon/cmd_lease.h"
 #include "hamon/cmd_probe.h"
@@ -10,6 +11,7 @@
 #include "hamon/config.h"
 #include "hamon/daemon.h"
 #include "hamon/direct.h"
+#include "hamon/guard_main.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -21,6 +23,7 @@ static const struct engine_row {
         int (*run_words)(const char *file, int argc, char **argv); /* with words of its own */
 } ENGINE[] = {
         { "run", daemon_run, NULL },      { "check", direct_check, NULL },
+        { "fence", NULL, fence_command }, { "guard", guard_main, NULL },
         { "ip", NULL, ip_command },       { "lease", NULL, lease_command },
         { "probe", NULL, probe_command }, { "stack", NULL, stack_command },
         { "store", NULL, store_command }, { "volume", NULL, volume_command },

@@ -1,0 +1,12 @@
+/* What has to stop writing when this node loses the lease: plain data that the guard keeps, the
+ * daemon fills in and the fence acts on. */
+#pragma once
+
+enum { TARGET_IDS = 64, TARGET_ID_SIZE = 65, TARGET_PATH = 256 };
+
+struct fence_target {
+        char device[TARGET_PATH]; /* of the volume; "" = there is none */
+        char mount[TARGET_PATH];  /* where it is mounted; "" = nowhere */
+        unsigned n;
+        char id[TARGET_IDS][TARGET_ID_SIZE]; /* full ids of containers, 64 hex digits */
+};

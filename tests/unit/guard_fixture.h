@@ -1,0 +1,145 @@
+/* Processes in cgroups that look like containers, a volume on a loop device, and the real guard. */
+#pragma once
+
+#include "hamon/core/target.h"
+#include "tests/unit/harness.h"
+
+#include <sched.h>
+#include <sys/mount.h>
+
+/* A hierarchy of this machine in which a test can make groups. */
+static inline const char *hierarchy(void)
+{
+        static const char *const TRY[] = { "/sys/fs/cgroup/pids", "/sys/fs/cgroup/unified",
+                                           "/sys/fs/cgroup" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(TRY); i++) {
+                char path[64];
+                snprintf(path, sizeof path, "%s/cgroup.procs", TRY[i]);
+                if (access(path, W_OK) == 0)
+                        return TRY[i];
+        }
+        fail_msg("no cgroup hierarchy to write in");
+        return NULL;
+}
+
+/* 64 hex digits that nobody else has. */
+static inline void make_id(char id[TARGET_ID_SIZE])
+{
+        static unsigned turn;
+
+        snprintf(id, TARGET_ID_SIZE, "%016llx%08x%08x%032x", (unsigned long long)clock_ms(),
+                 (unsigned)getpid(), ++turn, 0xfaceU);
+}
+
+struct container {
+        char id[TARGET_ID_SIZE];
+        char parent[128], dir[256]; /* its cgroup */
+        pid_t pid;
+};
+
+/* A process (deaf to SIGTERM, with a child) in <hierarchy>/mha-test-PID-N/<pattern with the id>.
+ * `hold`: it has a mount namespace of its own, with a copy of every mount. */
+static inline void container_run(struct container *c, const char *where, const char *pattern,
+                                 bool hold)
+{
+        char name[128], procs[300];
+        int up[2];
+        char byte;
+
+        make_id(c->id);
+        snprintf(c->parent, sizeof c->parent, "%s/mha-test-%d-%.8s", where, (int)getpid(),
+                 c->id + 24);
+        assert_int_equal(mkdir(c->parent, 0755), 0);
+        snprintf(name, sizeof name, pattern, c->id); /* NOLINT */
+        snprintf(c->dir, sizeof c->dir, "%s/%s", c->parent, name);
+        assert_int_equal(mkdir(c->dir, 0755), 0);
+        snprintf(procs, sizeof procs, "%s/cgroup.procs", c->dir);
+
+        assert_int_equal(pipe(up), 0);
+        pid_t parent = getpid();
+        c->pid = fork();
+        assert_true(c->pid >= 0);
+        if (c->pid == 0) {
+                int fd = open(procs, O_WRONLY);
+                signal(SIGTERM, SIG_IGN);
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                if (getppid() != parent || fd < 0 || write(fd, "0", 1) != 1 ||
+                    (hold && unshare(CLONE_NEWNS) < 0))
+                        _exit(1);
+                if (fork() == 0)
+                        prctl(PR_SET_PDEATHSIG, SIGKILL);
+                else if (write(up[1], "u", 1) != 1)
+                        _exit(1);
+                for (;;)
+                        pause();
+        }
+        close(up[1]);
+        assert_int_equal(read(up[0], &byte, 1), 1);
+        close(up[0]);
+}
+
+/* True once, when its first process was killed. */
+static inline bool container_dead(struct container *c)
+{
+        return c->pid == 0 || ended(&c->pid) >= 1000;
+}
+
+static inline void container_end(struct container *c)
+{
+        end_child(&c->pid);
+        if (*c->dir) {
+                msec_t end = clock_ms() + PATIENCE_MS;
+                while (rmdir(c->dir) < 0 && errno == EBUSY && clock_ms() < end)
+                        nap();
+                rmdir(c->parent);
+        }
+        *c->dir = '\0';
+}
+
+/* ---- the volume ---- */
+
+struct disk {
+        char device[64], mount[64];
+};
+
+static inline void disk_make(struct disk *d, const struct tmp *t)
+{
+        static struct ran ran;
+
+        put_file(at(t, "image"), "%s", "");
+        assert_int_equal(truncate(at(t, "image"), 8L * 1024 * 1024), 0);
+        RUN(t, &ran, "/usr/sbin/mkfs.ext4", "-q", at(t, "image"));
+        assert_int_equal(ran.code, 0);
+        RUN(t, &ran, "/usr/sbin/losetup", "-f", "--show", at(t, "image"));
+        assert_int_equal(ran.code, 0);
+        ran.out[strcspn(ran.out, "\n")] = '\0';
+        str_copy(d->device, sizeof d->device, ran.out);
+        str_copy(d->mount, sizeof d->mount, at(t, "mnt"));
+        mkdir(d->mount, 0755);
+}
+
+static inline void disk_mount(const struct disk *d)
+{
+        assert_int_equal(mount(d->device, d->mount, "ext4", 0, NULL), 0);
+}
+
+static inline void disk_end(struct disk *d, const struct tmp *t)
+{
+        static struct ran ran;
+
+        if (!*d->device)
+                return;
+        umount2(d->mount, MNT_DETACH);
+        RUN(t, &ran, "/usr/sbin/losetup", "-d", d->device);
+        *d->device = '\0';
+}
+
+/* A mount namespace of our own for the whole test program. */
+static inline int private_mounts(void **state)
+{
+        (void)state;
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                return -1;
+        return 0;
+}

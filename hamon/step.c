@@ -204,11 +204,20 @@ static int parse(struct step *s, int argc, char **argv)
         return 0;
 }
 
+/* A release clears the holder, so whoever is named in HAMON_FROM had the lease and did not give it
+ * back: it counts as silent, unless it is said that it is not. */
+static bool old_holder_is_silent(const struct step *s)
+{
+        const char *from = getenv("HAMON_FROM"), *silent = getenv("HAMON_FROM_SILENT");
+
+        if (silent && *silent)
+                return strcmp(silent, "0") != 0;
+        return from && *from && strcmp(from, s->config.node.name) != 0;
+}
+
 static int begin(struct step *s, const char *kind, const char *file)
 {
         CLEANUP(buf_done) struct buf errors = BUF(64L * 1024);
-        const char *silent = getenv("HAMON_FROM_SILENT");
-
         if (config_load(file, &s->config, &errors, NULL) < 0) {
                 fprintf(stderr, "%s", buf_str(&errors));
                 return EX_CONFIG;
@@ -217,7 +226,7 @@ static int begin(struct step *s, const char *kind, const char *file)
                 fprintf(stderr, "%s: only root may do this\n", s->what);
                 return EX_NOPERM;
         }
-        if ((s->verb->flags & STEP_SILENT) && silent && strcmp(silent, "1") == 0)
+        if ((s->verb->flags & STEP_SILENT) && old_holder_is_silent(s))
                 s->flags |= STEP_SILENT;
         if (s->flags & STEP_JSON)
                 s->json = cJSON_CreateObject();

@@ -24,7 +24,7 @@ enum step_flag {
         STEP_JSON = 1 << 0,
         STEP_NO_LEASE = 1 << 1, /* repair, without daemon or database: asks, or --yes */
         STEP_YES = 1 << 2,
-        STEP_SILENT = 1 << 3, /* the old holder does not answer; also $HAMON_FROM_SILENT=1 */
+        STEP_SILENT = 1 << 3, /* the old holder does not answer; also by $HAMON_FROM[_SILENT] */
         STEP_FORCE_EPOCH = 1 << 4,
         STEP_TIMEOUT = 1 << 5,
 };

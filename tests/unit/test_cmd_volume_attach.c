@@ -5,6 +5,8 @@
 #include "tests/unit/disk.h"
 #include "tests/unit/step_fixture.h"
 
+#include <sys/sysmacros.h>
+
 static struct fake_hetzner fake = { .control = -1 };
 static bool able;
 
@@ -93,7 +95,9 @@ static void fences(void **unused)
                 bool off, moved;
                 const char *says;
         } ROWS[] = {
-                { "auto", "n2", NULL, NULL, 0, false, true, "" },
+                { "auto", "", NULL, NULL, 0, false, true, "" },
+                { "auto", "n1", NULL, NULL, 0, false, true, "" }, /* we led before */
+                { "auto", "n2", NULL, NULL, 0, true, true, "" },  /* it did not release */
                 { "auto", "n2", "0", NULL, 0, false, true, "" },
                 { "auto", "n2", "1", NULL, 0, true, true, "" },
                 { "auto", "n2", "flag", NULL, 0, true, true, "" },
@@ -289,6 +293,56 @@ static void detach_refusals(void **unused)
         rmdir(where);
 }
 
+/* ---- a shared device ---- */
+
+static void shared(void **unused)
+{
+        static const struct {
+                const char *from, *fence, *watchdog; /* fence: body of the command */
+                int code;
+                const char *says, *fenced;
+        } ROWS[] = {
+                { "", "exit 0", "off", 0, "attach /", "" },   /* released */
+                { "n1", "exit 0", "off", 0, "attach /", "" }, /* it was us */
+                { "n2", "exit 0", "off", 0, "attach /", "n2" },
+                { "n2", "exit 3", "auto", 1, "ended with 3", "n2" },
+                { "n2", "exit 75", "auto", 75, "try again", "n2" },
+                { "n2", NULL, "off", 1, "there is no way to keep it from writing", "" },
+                { "n2", NULL, "optional", 1, "there is no way to keep it from writing", "" },
+                { "n2", NULL, "auto", 0, "its watchdog has reset it", "" },
+                { "n2", NULL, "required", 0, "its watchdog has reset it", "" },
+        };
+        char fence[160], log[160], line[200];
+
+        (void)unused;
+        str_copy(fence, sizeof fence, at(&sx.dir, "fence"));
+        str_copy(log, sizeof log, at(&sx.dir, "fenced"));
+        for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
+                unlink(fence);
+                put_file(fence, "#!/bin/sh\nprintf %%s \"$1\" >%s\n%s\n", log,
+                         ROWS[i].fence ? ROWS[i].fence : "");
+                chmod(fence, 0700);
+                put_file(log, "%s", "");
+                snprintf(line, sizeof line, "fence_command = %s\n", fence);
+                step_configure("[volume]\nprovider = local\ndevice = %s/shared\nmount = %s/mnt\n"
+                               "[watchdog]\nmode = %s\n[local]\n%s",
+                               sx.dir.path, sx.dir.path, ROWS[i].watchdog,
+                               ROWS[i].fence ? line : "");
+                if (access(at(&sx.dir, "shared"), F_OK) < 0 &&
+                    mknod(at(&sx.dir, "shared"), S_IFBLK | 0600, makedev(7, 0)) < 0)
+                        skip(); /* never opened */
+                setenv("HAMON_FROM", ROWS[i].from, 1);
+                STEP(ROWS[i].code, ROWS[i].says, "volume", "attach");
+                assert_true(file_holds(log, ROWS[i].fenced));
+        }
+        setenv("HAMON_FROM", "", 1); /* silent, and nobody says who */
+        setenv("HAMON_FROM_SILENT", "1", 1);
+        step_configure("[volume]\nprovider = local\ndevice = %s/shared\nmount = %s/mnt\n"
+                       "[local]\nfence_command = %s\n",
+                       sx.dir.path, sx.dir.path, fence);
+        STEP(1, "nobody says who it was", "volume", "attach");
+}
+
 /* ---- without lease ---- */
 
 static void repair(void **unused)
@@ -348,7 +402,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 CASE(attach),          CASE(fences), CASE(order),       CASE(lease_goes),
                 CASE(fresh_for_each),  CASE(frozen), CASE(tried_again), CASE(never_from_a_third),
-                CASE(detach_refusals), CASE(repair), CASE(asks),        CASE(label),
+                CASE(detach_refusals), CASE(shared), CASE(repair),      CASE(asks),
+                CASE(label),
         };
 
         return cmocka_run_group_tests(tests, up, down);

@@ -57,7 +57,7 @@ struct config {
                 struct strlist disabled;
         } probe;
         struct {
-                char *track_file, *fifo, *state_file;
+                char *track_file, *fifo, *state_file, *instance;
         } keepalived;
         struct {
                 int provider; /* enum config_provider */

@@ -236,6 +236,10 @@ static void on_request(void *arg, enum request req, const char *words, struct bu
                         buf_adds(out, "error: want MASTER, BACKUP, FAULT or STOP\n");
                         break;
                 }
+                if (!keepalived_concerns(words, d->config.keepalived.instance)) {
+                        buf_adds(out, "ok\n"); /* of another instance: not our role */
+                        break;
+                }
                 keepalived_set_state(d->keepalived, s);
                 on_vrrp(d, s);
                 buf_adds(out, "ok\n");
@@ -251,7 +255,7 @@ static void on_request(void *arg, enum request req, const char *words, struct bu
 
 /* ---- building up and taking down ---- */
 
-static int start_galera(struct daemon *d)
+static int make_galera(struct daemon *d, struct galera **ret)
 {
         CLEANUP(secret_wipe) char *password = NULL;
         CLEANUP(buf_done) struct buf error = BUF(1024);
@@ -267,22 +271,18 @@ static int start_galera(struct daemon *d)
                                    .user = d->config.galera.user,
                                    .password = password,
                                    .timeout = d->config.check.timeout };
-        struct galera *g;
-        int r = galera_new(&d->loop, &c, on_galera, d, &g);
-        if (r < 0) {
+        int r = galera_new(&d->loop, &c, on_galera, d, ret);
+        if (r < 0)
                 log_event(LOG_ERROR, "galera", LS("error", strerror(-r)));
-                return r;
-        }
-        galera_free(d->galera);
-        d->galera = g;
-        return 0;
+        return r;
 }
 
 static int start_keepalived(struct daemon *d)
 {
         struct keepalived_config c = { .track_file = d->config.keepalived.track_file,
                                        .fifo = d->config.keepalived.fifo,
-                                       .state_file = d->config.keepalived.state_file };
+                                       .state_file = d->config.keepalived.state_file,
+                                       .instance = d->config.keepalived.instance };
         struct keepalived *k;
 
         int r = keepalived_new(&d->loop, &c, on_vrrp, d, &k);
@@ -315,6 +315,7 @@ static void reload(struct daemon *d)
 {
         CLEANUP(buf_done) struct buf errors = BUF(64 * 1024);
         struct config fresh, old = d->config;
+        struct galera *galera = NULL;
 
         if (config_load(d->file, &fresh, &errors, NULL) < 0) {
                 log_config_errors(&errors);
@@ -327,14 +328,16 @@ static void reload(struct daemon *d)
                           LS("msg", "control.socket changes with the next restart only"));
 
         d->config = fresh;
-        if (start_galera(d) < 0 || start_keepalived(d) < 0) { /* both changed nothing */
+        if (make_galera(d, &galera) < 0 || start_keepalived(d) < 0) { /* both changed nothing */
+                galera_free(galera);
                 d->config = old;
                 config_free(&fresh);
-                log_event(LOG_ERROR, "reload", LS("result", "refused"));
-                start_keepalived(d);
-                start_galera(d);
+                log_event(LOG_ERROR, "reload", LS("result", "refused"),
+                          LS("msg", "the old configuration stays in force"));
                 return;
         }
+        galera_free(d->galera);
+        d->galera = galera;
         int r = node_reconfigure(&d->node, &d->config);
         if (r == 0)
                 r = start_docker(d);
@@ -452,7 +455,7 @@ static int start(struct daemon *d)
         if ((r = take_up(d)) < 0)
                 return r;
         d->exit_code = EX_CONFIG;
-        if ((r = start_galera(d)) < 0)
+        if ((r = make_galera(d, &d->galera)) < 0)
                 return r;
         d->exit_code = EX_OSERR;
         if ((r = start_docker(d)) < 0)

@@ -52,6 +52,7 @@ static const struct field FIELDS[] = {
         FACT(STATUS, "WSREP_LOCAL_CERT_FAILURES", K_U64, facts.cert_failures),
         FACT(STATUS, "WSREP_LOCAL_BF_ABORTS", K_U64, facts.bf_aborts),
         FACT(STATUS, "WSREP_DESYNC_COUNT", K_U64, facts.desync_count),
+        FACT(STATUS, "WSREP_EVS_STATE", K_TEXT, facts.evs_state),
         FACT(STATUS, "WSREP_EVS_DELAYED", K_TEXT, facts.evs_delayed),
         FACT(VARIABLE, "wsrep_on", K_ON, on),
         FACT(VARIABLE, "wsrep_provider", K_NAMED, provider),

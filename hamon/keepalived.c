@@ -41,7 +41,7 @@ struct keepalived {
         struct loop *loop;
         keepalived_fn fn;
         void *arg;
-        char *track_file, *fifo, *state_file;
+        char *track_file, *fifo, *state_file, *instance;
         enum vrrp_state state;
         struct ear ears[2]; /* the fifo, and the one it replaced */
         unsigned current;
@@ -129,18 +129,28 @@ static bool is_origin(struct words w)
         return name.len > 0;
 }
 
+static void trim_start(struct words *w)
+{
+        while (w->len > 0 && is_blank(*w->s)) {
+                w->s++;
+                w->len--;
+        }
+}
+
+/* The state, or what stands in its place; what stands before it is left in `rest`. */
+static struct words cut_state(const char *line, struct words *rest)
+{
+        *rest = (struct words){ line, strlen(line) };
+        trim_start(rest);
+        struct words word = cut_last(rest);
+        return is_number(word) ? cut_last(rest) : word; /* a number is the priority */
+}
+
 /* 0 and UNKNOWN: a line of keepalived's that tells no state. */
 static int parse_line(const char *line, enum vrrp_state *ret)
 {
-        struct words rest = { line, strlen(line) };
+        struct words rest, word = cut_state(line, &rest);
 
-        while (rest.len > 0 && is_blank(*rest.s)) {
-                rest.s++;
-                rest.len--;
-        }
-        struct words word = cut_last(&rest);
-        if (is_number(word))
-                word = cut_last(&rest); /* that was the priority */
         if (!is_origin(rest))
                 return -EINVAL;
 
@@ -164,6 +174,28 @@ int keepalived_parse(const char *line, enum vrrp_state *ret)
                 return -EINVAL;
         *ret = s;
         return 0;
+}
+
+bool keepalived_concerns(const char *line, const char *instance)
+{
+        static const char KIND[] = "INSTANCE";
+        struct words name;
+
+        cut_state(line, &name);
+        trim_end(&name);
+        if (!*instance || name.len == 0)
+                return true;
+        if (name.len < sizeof KIND || strncasecmp(name.s, KIND, sizeof KIND - 1) != 0 ||
+            !is_blank(name.s[sizeof KIND - 1]))
+                return false;
+        name.s += sizeof KIND - 1;
+        name.len -= sizeof KIND - 1;
+        trim_start(&name);
+        if (name.len >= 2 && name.s[0] == '"') {
+                name.s++;
+                name.len -= 2;
+        }
+        return name.len == strlen(instance) && memcmp(name.s, instance, name.len) == 0;
 }
 
 /* ---- files ---- */
@@ -226,7 +258,7 @@ static void end_line(struct ear *e, struct batch *b)
         e->line[e->len] = '\0';
         if (e->too_long || memchr(e->line, '\0', e->len) || parse_line(e->line, &s) < 0)
                 b->garbage++;
-        if (s != VRRP_UNKNOWN)
+        if (s != VRRP_UNKNOWN && keepalived_concerns(e->line, e->owner->instance))
                 b->last = s;
         e->len = 0;
         e->too_long = false;
@@ -423,7 +455,7 @@ int keepalived_new(struct loop *l, const struct keepalived_config *c, keepalived
 
         int r = 0;
         if (!copy(&k->track_file, c->track_file) || !copy(&k->fifo, c->fifo) ||
-            !copy(&k->state_file, c->state_file))
+            !copy(&k->state_file, c->state_file) || !copy(&k->instance, c->instance))
                 r = -ENOMEM;
         else if (*k->fifo)
                 r = ear_open(k, &k->ears[0]);
@@ -445,5 +477,6 @@ void keepalived_free(struct keepalived *k)
         free(k->track_file);
         free(k->fifo);
         free(k->state_file);
+        free(k->instance);
         free(k);
 }

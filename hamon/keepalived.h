@@ -18,6 +18,7 @@ struct keepalived_config {
         const char *track_file; /* "" = none */
         const char *fifo;       /* "" = none */
         const char *state_file; /* "" = none; remembers the last state */
+        const char *instance;   /* "" = any; else only lines of this VRRP instance count */
 };
 
 typedef void (*keepalived_fn)(void *arg, enum vrrp_state s);
@@ -46,3 +47,7 @@ bool keepalived_track_valid(const struct keepalived *k);
  * (`MASTER` or `INSTANCE MAIL MASTER 100`), upper or lower case. -EINVAL if there is no state in
  * it, as in `INSTANCE "MAIL" MASTER_RX_LOWER_PRI 100`. */
 int keepalived_parse(const char *line, enum vrrp_state *ret);
+
+/* Does the line speak of this instance? One that names none (`MASTER`) is about any; a group is
+ * nobody's but where any will do (""). */
+bool keepalived_concerns(const char *line, const char *instance);

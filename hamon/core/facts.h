@@ -83,6 +83,7 @@ struct galera_facts {
         char cluster_status[24]; /* "Primary", "non-Primary", "Disconnected" */
         char state_comment[32];  /* "Synced", "Donor/Desynced" … */
         char cluster_uuid[40];   /* wsrep_cluster_state_uuid */
+        char evs_state[16];      /* "OPERATIONAL", "GATHER" …; empty: no group connection */
         char evs_delayed[128];   /* members Galera finds slow; empty is healthy */
         unsigned error;          /* MariaDB error number when reach is not DB_OK */
         char text[160];          /* the server's or client's own message */

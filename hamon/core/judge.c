@@ -85,6 +85,16 @@ struct finding judge_container(const struct container_facts *f, enum set set, en
         return fail(WHY[f->state]);
 }
 
+/* A member that shuts down is non-Primary too, for 1 to 50 ms. It has closed its connection to the
+ * group (no EVS state any more) and still calls itself Synced or Donor; one that lost the others
+ * keeps looking for them and is back at Initialized. Seen of galera 26.4.23; where EVS does not
+ * tell its state, the second sign alone keeps a lost quorum from being taken for a leave. */
+static bool is_leaving(const struct galera_facts *f)
+{
+        return !*f->evs_state && f->local_state != WSREP_INITIALIZED &&
+               f->local_state != WSREP_JOINING;
+}
+
 struct finding judge_galera(const struct galera_facts *f)
 {
         switch (f->reach) {
@@ -107,7 +117,7 @@ struct finding judge_galera(const struct galera_facts *f)
         if (!f->connected)
                 return fail(REASON_GALERA_DISCONNECTED);
         if (!f->primary)
-                return fail(REASON_GALERA_NON_PRIMARY);
+                return fail(is_leaving(f) ? REASON_GALERA_LEAVING : REASON_GALERA_NON_PRIMARY);
         if (f->local_state != WSREP_SYNCED && f->local_state != WSREP_DONOR)
                 return fail(REASON_GALERA_NOT_SYNCED);
         if (!f->ready)

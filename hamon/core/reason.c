@@ -39,6 +39,8 @@ const struct reason_row REASONS[REASON_COUNT_] = {
                                 REASON_CERTAIN },
         [REASON_GALERA_NON_PRIMARY] = { "galera_non_primary", "the database has lost its quorum",
                                         REASON_CERTAIN | REASON_NO_GRACE },
+        [REASON_GALERA_LEAVING] = { "galera_leaving", "the database is shutting down",
+                                    REASON_CERTAIN },
         [REASON_GALERA_DISCONNECTED] = { "galera_disconnected",
                                          "the database has not joined its cluster",
                                          REASON_CERTAIN },

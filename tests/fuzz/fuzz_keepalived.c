@@ -1,6 +1,6 @@
 /* Anything may be written into the notify fifo, in pieces of any size. Whatever it is, the state
- * afterwards is the one of the last whole line that keepalived_parse() accepts. The first byte of
- * the input is the size of the pieces. */
+ * afterwards is the one of the last whole line that keepalived_parse() accepts and that concerns
+ * our instance. The first byte of the input is the size of the pieces, and whether there is one. */
 #include "hamon/keepalived.h"
 #include "lib/log.h"
 
@@ -40,9 +40,9 @@ static void setup(void)
         atexit(remove_dir);
 }
 
-static enum vrrp_state expected(const uint8_t *data, size_t size)
+static enum vrrp_state expected(const uint8_t *data, size_t size, const char *instance)
 {
-        enum vrrp_state s = VRRP_UNKNOWN;
+        enum vrrp_state last = VRRP_UNKNOWN, s;
         size_t start = 0;
 
         for (size_t i = 0; i < size; i++) {
@@ -53,16 +53,20 @@ static enum vrrp_state expected(const uint8_t *data, size_t size)
                 if (len < sizeof line && !memchr(data + start, '\0', len)) {
                         memcpy(line, data + start, len);
                         line[len] = '\0';
-                        keepalived_parse(line, &s);
+                        if (keepalived_parse(line, &s) == 0 && keepalived_concerns(line, instance))
+                                last = s;
                 }
                 start = i + 1;
         }
-        return s;
+        return last;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        struct keepalived_config c = { .track_file = "", .fifo = path, .state_file = "" };
+        const char *instance = size > 0 && data[0] % 2 ? "MAIL" : "";
+        struct keepalived_config c = {
+                .track_file = "", .fifo = path, .state_file = "", .instance = instance
+        };
         struct keepalived *k;
 
         if (!*dir)
@@ -79,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                         abort();
                 event_base_loop(loop.base, EVLOOP_NONBLOCK);
         }
-        if (keepalived_state(k) != expected(data, size))
+        if (keepalived_state(k) != expected(data, size, instance))
                 abort();
         keepalived_free(k);
         return 0;

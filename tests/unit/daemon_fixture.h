@@ -80,6 +80,7 @@ static inline void galera_stop(void)
 
 struct settings { /* NULL = as usual */
         const char *name, *check, *sock, *more;
+        const char *mysql, *password_file; /* of the database, in the doubles' directory */
 };
 
 static inline void configure(struct settings s)
@@ -91,7 +92,11 @@ static inline void configure(struct settings s)
                  s.name ? s.name : "n1", dir, s.check ? s.check : TIMES);
         buf_addf(&text, "[docker]\nsocket = %s\nproject = mailcow\n", fx.docker.socket);
         buf_addf(&text, "[stack]\nwarm = w1\nactive = a1 a2\noptional =\nignore = i1\n");
-        buf_addf(&text, "[galera]\nsocket = %s/mysql\npassword_file =\n", fx.group.path);
+        buf_addf(&text, "[galera]\nsocket = %s/%s\npassword_file =", fx.group.path,
+                 s.mysql ? s.mysql : "mysql");
+        if (s.password_file)
+                buf_addf(&text, " %s/%s", fx.group.path, s.password_file);
+        buf_adds(&text, "\n");
         buf_addf(&text, "[control]\nsocket = %s/%s\n", dir, s.sock ? s.sock : "sock");
         buf_addf(&text, "[keepalived]\ntrack_file = %s/track\nfifo = %s/fifo\n", dir, dir);
         buf_addf(&text, "state_file = %s/vrrp\n%s", dir, s.more ? s.more : "");

@@ -223,6 +223,31 @@ static void test_reload_that_cannot_be(void **state)
         assert_int_equal(fx.ran.code, 0);
 }
 
+/* The password of the configuration in force is gone when another one is refused: the connection
+ * made with it stays, not the one that was just made for the refused file. */
+static void test_refused_reload_keeps_the_connection(void **state)
+{
+        (void)state;
+        put_file(at(&fx.group, "old.pass"), "x");
+        put_file(at(&fx.group, "new.pass"), "x");
+        assert_int_equal(chmod(at(&fx.group, "old.pass"), 0600), 0);
+        assert_int_equal(chmod(at(&fx.group, "new.pass"), 0600), 0);
+        configure((struct settings){ .password_file = "old.pass" });
+        daemon_start();
+        EVENTUALLY(says("check", "fit role=standby reason=ok "));
+
+        configure((struct settings){ .mysql = "nowhere", .password_file = "new.pass" });
+        edit_config("/fifo\n", "/conf\n");
+        put_file(at(&fx.tmp, "conf"), "a file");
+        assert_int_equal(unlink(at(&fx.group, "old.pass")), 0);
+        kill(fx.daemon, SIGHUP);
+        EVENTUALLY(logged("result=refused"));
+        galera_says(NON_PRIMARY);
+        EVENTUALLY(says("check", "unfit role=standby reason=galera_non_primary "));
+        galera_says(MEMBER);
+        EVENTUALLY(says("check", "fit role=standby reason=ok "));
+}
+
 static void test_reload_keeps_the_role(void **state)
 {
         (void)state;
@@ -375,6 +400,7 @@ int main(void)
                 T(test_reload_changes_services),
                 T(test_bad_reload),
                 T(test_reload_that_cannot_be),
+                T(test_refused_reload_keeps_the_connection),
                 T(test_reload_keeps_the_role),
                 T(test_reload_with_another_socket),
                 T(test_notify),

@@ -158,6 +158,7 @@ static void test_non_primary(void **unused)
         assert_true(ask_until(REASON_GALERA_NON_PRIMARY));
         assert_reach(DB_OK);
         assert_string_equal(facts.cluster_status, "non-Primary");
+        assert_true(*facts.evs_state); /* no leave: it looks for the others */
         assert_int_equal(facts.conf_id, -1);
         assert_true(facts.wsrep_on && facts.connected);
         assert_false(facts.primary || facts.ready);

@@ -29,6 +29,7 @@ static const struct pair HEALTHY[MAX_PAIRS] = {
         { "WSREP_LOCAL_CERT_FAILURES", "7" },
         { "WSREP_LOCAL_BF_ABORTS", "8" },
         { "WSREP_DESYNC_COUNT", "2" },
+        { "WSREP_EVS_STATE", "OPERATIONAL" },
         { "WSREP_EVS_DELAYED", "" },
         { "wsrep_on", "1" },
         { "wsrep_provider", "/usr/lib/galera/libgalera_smm.so" },
@@ -72,6 +73,7 @@ static void test_healthy(void **unused)
         assert_string_equal(f.cluster_status, "Primary");
         assert_string_equal(f.state_comment, "Synced");
         assert_string_equal(f.cluster_uuid, "9018a8e8-e63a-11f1-aad9-575b1d9e32cb");
+        assert_string_equal(f.evs_state, "OPERATIONAL");
         assert_string_equal(f.evs_delayed, "");
         assert_int_equal(f.error, 0);
         assert_string_equal(f.text, "");

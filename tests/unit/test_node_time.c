@@ -112,6 +112,21 @@ static void test_quorum_has_no_grace(void **state)
         assert_string_equal(fx.changes, "galera:up>down:galera_non_primary ");
 }
 
+/* An operator restarts the database: caught in the moment it leaves, it still has its grace. */
+static void test_leave_has_grace(void **state)
+{
+        struct galera_facts g = NON_PRIMARY;
+
+        (void)state;
+        g.local_state = WSREP_SYNCED;
+        make_fit(ROLE_MASTER);
+        node_galera(&fx.node, &g, fx.now);
+        eval(FOLD_CHANGES);
+        assert_node(FIT, REASON_GALERA_LEAVING);
+        ticks(GRACE / TICK, &g);
+        assert_node(UNFIT, REASON_GALERA_LEAVING);
+}
+
 static void test_silence_goes_stale(void **state)
 {
         (void)state;
@@ -317,6 +332,7 @@ int main(void)
                 T(test_storm),
                 T(test_samples_count_per_tick),
                 T(test_quorum_has_no_grace),
+                T(test_leave_has_grace),
                 T(test_silence_goes_stale),
                 T(test_engine_restart_within_grace),
                 T(test_end_while_the_engine_is_silent),

@@ -1,294 +1,310 @@
-/* One operation of the stack adapter under a loop of its own, with the lock of all steps on the
- * stack and, to start the active set, the lease: asked for before, and again whenever its time has
- * run out by our own clock, which counts while we are frozen. */
+/* The steps on the stack: each is one operation or two of the adapter, under a loop of its own.
+ *
+ * To start the active set the lease must be fresh once, and valid for each start: a start whose
+ * turn comes after the lease's end, by our clock that counts while we are frozen, asks again. */
 #include "hamon/cmd_stack.h"
 
-#include "hamon/client.h"
-#include "hamon/stack_sets.h"
-#include <cjson/cJSON.h>
+#include "hamon/cmd_stack_show.h"
+#include "hamon/core/probes.h"
+#include "hamon/stack_drain.h"
+#include "hamon/step.h"
+#include "hamon/volume_mnt.h"
 #include <errno.h>
-#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sysexits.h>
-#include <unistd.h>
 
-enum { LEASE_MS = 3000, LOCK_MS = 20000 };
-
-static const char USAGE[] = "usage: hamon stack status|start|stop [--set warm|active] "
-                            "[--json]\n";
-
-enum verb { VERB_STATUS, VERB_START, VERB_STOP, VERB_COUNT_ };
-
-static const char *const VERBS[VERB_COUNT_] = {
-        [VERB_STATUS] = "status",
-        [VERB_START] = "start",
-        [VERB_STOP] = "stop",
+enum {
+        START_MS = 90000,
+        STOP_MS = 120000, /* for lock and lists; the stop itself has stop_timeout */
+        DRAIN_MS = 120000,
+        NFT_MS = 5000,
+        MARGIN_MS = 100,
+        PULSE_MS = 200,
+        LOOK_MS = 100,
+        HOLD_MS = 60000, /* the door stays closed so much longer than all that may follow */
 };
 
 struct act {
-        const struct config *config;
-        struct loop loop;
+        struct step *step;
         struct stack *stack;
-        enum verb verb;
-        bool all; /* status of both sets */
-        enum set set;
-        bool json;
-        msec_t lease_until;
-        int code;
+        struct timer pulse;
+        bool done;
+        enum stack_result result;
+        unsigned changed;
+        char text[STACK_TEXT_SIZE * 2];
+        struct stack_plan plan;
 };
 
-/* ---- the lease ---- */
+/* ---- one operation ---- */
 
-static bool ask_lease(struct act *a)
+static void on_pulse(void *arg)
 {
-        CLEANUP(buf_done) struct buf answer = BUF(4096);
-        const char *epoch = getenv("HAMON_EPOCH");
-        char request[64];
-        unsigned long long got = 0;
-        long long valid = 0;
-        msec_t asked = clock_ms();
-        uint64_t number;
+        struct act *a = arg;
 
-        if (!epoch || parse_uint(epoch, 0, UINT64_MAX, &number) < 0)
-                number = 0;
-        snprintf(request, sizeof request, "lease %llu", (unsigned long long)number);
-        int r = client_ask(a->config->control.socket, request, LEASE_MS, &answer);
-        if (r < 0) {
-                fprintf(stderr, "hamon: the lease: the daemon does not answer: %s\n", strerror(-r));
-                return false;
-        }
-        // NOLINTNEXTLINE(cert-err34-c): the daemon's own words
-        if (sscanf(buf_str(&answer), "ok epoch=%llu valid_ms=%lld", &got, &valid) != 2 ||
-            valid <= 0) {
-                fprintf(stderr, "hamon: this node does not hold the lease: %s", buf_str(&answer));
-                return false;
-        }
-        a->lease_until = asked + valid;
-        return true;
+        step_pulse(a->step);
+        timer_set(&a->pulse, PULSE_MS);
+}
+
+static void on_done(void *arg, const struct stack_outcome *o)
+{
+        struct act *a = arg;
+
+        a->done = true;
+        a->result = o->result;
+        a->changed = o->changed;
+        str_copy(a->text, sizeof a->text, o->text);
+        a->plan = *o->plan;
+        loop_stop(&a->step->loop);
 }
 
 static bool may_start(void *arg)
 {
         struct act *a = arg;
+        struct step *s = a->step;
 
-        return clock_ms() < a->lease_until || ask_lease(a);
+        step_pulse(s);
+        if (s->refused || (s->flags & STEP_NO_LEASE))
+                return !s->refused;
+        return clock_ms() + MARGIN_MS < s->valid_until || step_may(s);
 }
 
-/* ---- the lock ---- */
-
-static int take_lock(const struct config *c)
+static void operate(struct act *a, struct stack_request rq)
 {
-        char path[160];
-        const char *slash = strrchr(c->control.socket, '/');
-        msec_t end = clock_ms() + LOCK_MS;
+        struct step *s = a->step;
+        int r = 0;
 
-        snprintf(path, sizeof path, "%.*s/step-stack.lock", (int)(slash - c->control.socket),
-                 c->control.socket);
-        int r = make_parents(path);
-        if (r < 0)
-                return r;
-        CLEANUP(closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0)
-                return -errno;
-        while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-                if (errno != EWOULDBLOCK && errno != EINTR)
-                        return -errno;
-                if (clock_ms() >= end)
-                        return -EBUSY;
-                usleep(20000);
-        }
-        return take_fd(&fd);
+        rq.arg = a;
+        rq.done = on_done;
+        rq.deadline = step_left(s, rq.deadline > 0 ? rq.deadline : s->timeout);
+        a->done = false;
+        a->plan.n = 0;
+        timer_set(&a->pulse, PULSE_MS);
+        r = stack_begin(a->stack, &rq);
+        if (r == 0)
+                r = loop_run(&s->loop);
+        timer_clear(&a->pulse);
+        if (a->done)
+                return;
+        a->result = STACK_FAILED;
+        str_copy(a->text, sizeof a->text, strerror(r < 0 ? -r : EIO));
 }
 
-/* ---- what is printed ---- */
+/* ---- how it ends ---- */
 
-static bool shown(const struct act *a, const struct stack_member *m)
+static bool is_concerned(const struct stack_member *m, void *unused)
 {
-        return a->verb == VERB_STATUS ? a->all || m->set == a->set : m->turn != TURN_NONE;
+        (void)unused;
+        return m->turn != TURN_NONE;
 }
 
-static void delete_json(cJSON **j)
+static int end(struct act *a, const char *text)
 {
-        cJSON_Delete(*j);
-}
+        static const enum step_result RESULTS[] = { [STACK_DONE] = STEP_DONE,
+                                                    [STACK_TEMPORARY] = STEP_TEMPORARY,
+                                                    [STACK_FAILED] = STEP_FAILED };
+        struct step *s = a->step;
+        enum step_result result = RESULTS[a->result];
 
-static void print_json(const struct act *a, enum stack_result result, const char *text,
-                       const struct stack_plan *p)
-{
-        static const char *const RESULTS[] = {
-                [STACK_DONE] = "done", [STACK_TEMPORARY] = "temporary", [STACK_FAILED] = "failed"
-        };
-        CLEANUP(delete_json) cJSON *j = cJSON_CreateObject();
-
-        cJSON_AddStringToObject(j, "result", RESULTS[result]);
-        cJSON_AddStringToObject(j, "message", text);
-        cJSON *list = cJSON_AddArrayToObject(j, "services");
-        for (size_t i = 0; i < p->n; i++) {
-                const struct stack_member *m = &p->v[i];
-                if (!shown(a, m))
-                        continue;
-                cJSON *o = cJSON_CreateObject();
-                cJSON_AddStringToObject(o, "service", m->service);
-                cJSON_AddStringToObject(o, "set", SETS[m->set]);
-                cJSON_AddBoolToObject(o, "optional", m->optional);
-                cJSON_AddStringToObject(o, "state", CTR_STATES[m->state]);
-                cJSON_AddStringToObject(o, "health", CTR_HEALTHS[m->health]);
-                cJSON_AddStringToObject(o, "restart", m->policy);
-                cJSON_AddBoolToObject(o, "changed", m->changed);
-                cJSON_AddStringToObject(o, "error", m->error);
-                cJSON_AddItemToArray(list, o);
-        }
-        CLEANUP(freep) char *out = cJSON_PrintUnformatted(j);
-        puts(out ? out : "{}");
-}
-
-static void print_text(const struct act *a, enum stack_result result, const char *text,
-                       const struct stack_plan *p)
-{
-        for (size_t i = 0; a->verb == VERB_STATUS && i < p->n; i++) {
-                const struct stack_member *m = &p->v[i];
-                if (shown(a, m))
-                        printf("%-24s %-8s %-10s %-10s restart=%s%s\n", m->service, SETS[m->set],
-                               CTR_STATES[m->state], CTR_HEALTHS[m->health],
-                               *m->policy ? m->policy : "?", m->optional ? " (optional)" : "");
-        }
-        if (result != STACK_DONE)
-                fprintf(stderr, "hamon: %s\n", text);
-        else if (*text)
-                puts(text);
+        if (s->json)
+                stack_show_json(s->json, &a->plan, is_concerned, NULL);
+        if (result == STEP_DONE && a->changed == 0)
+                result = STEP_ALREADY;
+        return step_end(s, result, "%s", text);
 }
 
 /* What hamon.conf names must have a container, or it can neither run nor be watched. */
-static enum stack_result add_missing(const struct act *a, const struct stack_outcome *o,
-                                     struct buf *text)
+static void add_missing(struct act *a, struct buf *text)
 {
         CLEANUP(buf_done) struct buf need = BUF(4096), want = BUF(4096);
-        enum stack_result result = o->result;
+        const struct config *c = &a->step->config;
+        enum set set = a->step->warm ? SET_WARM : SET_ACTIVE;
 
-        buf_adds(text, o->text);
-        if (a->verb != VERB_START || o->plan->goal != STACK_START)
-                return result; /* a list that failed says nothing of who is missing */
-        stack_sets_missing(a->config, o->plan, a->set, false, &need);
-        stack_sets_missing(a->config, o->plan, a->set, true, &want);
+        if (a->plan.goal != STACK_START)
+                return; /* a list that failed says nothing of who is missing */
+        stack_sets_missing(c, &a->plan, set, false, &need);
+        stack_sets_missing(c, &a->plan, set, true, &want);
         if (want.len > 0)
                 buf_addf(text, "; (optional) no container: %s", buf_str(&want));
-        if (need.len > 0) {
-                buf_addf(text,
-                         "; no container: %s: create them (docker compose up --no-start), or name "
-                         "them in stack.ignore",
-                         buf_str(&need));
-                result = STACK_FAILED;
-        }
-        return result;
+        if (need.len == 0)
+                return;
+        a->result = STACK_FAILED;
+        buf_addf(text,
+                 "; no container: %s: create them (docker compose up --no-start), or name them in "
+                 "stack.ignore",
+                 buf_str(&need));
 }
 
-static void on_done(void *arg, const struct stack_outcome *o)
+/* ---- the steps ---- */
+
+static int with_stack(struct step *s, int (*run)(struct act *a))
 {
-        static const int CODES[] = {
-                [STACK_DONE] = EX_OK, [STACK_TEMPORARY] = EX_TEMPFAIL, [STACK_FAILED] = EXIT_FAILURE
-        };
-        CLEANUP(buf_done) struct buf text = BUF(16384);
-        struct act *a = arg;
-        enum stack_result result = add_missing(a, o, &text);
+        struct act *a = calloc(1, sizeof *a);
+        if (!a)
+                return step_end_error(s, -ENOMEM, "the stack");
 
-        (a->json ? print_json : print_text)(a, result, buf_str(&text), o->plan);
-        a->code = CODES[result];
-        loop_stop(&a->loop);
-}
-
-/* ---- the command ---- */
-
-static int run(struct act *a)
-{
-        static const enum stack_goal GOALS[VERB_COUNT_] = {
-                [VERB_STATUS] = STACK_LOOK, [VERB_START] = STACK_START, [VERB_STOP] = STACK_STOP
-        };
-        struct stack_request rq = {
-                .goal = GOALS[a->verb], .set = a->set, .arg = a, .done = on_done
-        };
-
-        if (a->verb == VERB_START && a->set == SET_ACTIVE) {
-                if (!ask_lease(a))
-                        return EXIT_FAILURE;
-                rq.may = may_start;
-        }
-        a->code = EX_OSERR;
-        int r = stack_begin(a->stack, &rq);
+        a->step = s;
+        int r = loop_init(&s->loop);
         if (r == 0)
-                r = loop_run(&a->loop);
-        if (r < 0)
-                fprintf(stderr, "hamon: %s\n", strerror(-r));
-        return a->code;
-}
-
-static int with_stack(struct act *a)
-{
-        CLEANUP(closep) int lock = -1;
-        int r = 0;
-
-        if (a->verb != VERB_STATUS) {
-                lock = take_lock(a->config);
-                if (lock < 0) {
-                        fprintf(stderr, "hamon: the lock of the stack: %s\n",
-                                lock == -EBUSY ? "another step holds it" : strerror(-lock));
-                        return EX_TEMPFAIL;
-                }
-        }
-        if ((r = loop_init(&a->loop)) < 0 ||
-            (r = stack_sets_new(&a->loop, a->config, &a->stack)) < 0) {
-                fprintf(stderr, "hamon: %s\n", strerror(-r));
-                a->code = EX_OSERR;
-        } else {
-                a->code = run(a);
-        }
+                r = timer_init(&a->pulse, &s->loop, on_pulse, a);
+        if (r == 0)
+                r = stack_sets_new(&s->loop, &s->config, &a->stack);
+        int code = r < 0 ? step_end_error(s, r, "the stack") : run(a);
         stack_free(a->stack);
-        loop_done(&a->loop);
-        return a->code;
+        timer_done(&a->pulse);
+        free(a);
+        return code;
 }
 
-static int parse_words(struct act *a, int argc, char **argv)
+static int start_run(struct act *a)
 {
-        unsigned v = 0;
+        CLEANUP(buf_done) struct buf text = BUF(16384);
+        struct step *s = a->step;
+        struct stack_request rq = { .goal = STACK_START,
+                                    .set = s->warm ? SET_WARM : SET_ACTIVE,
+                                    .may = s->warm ? NULL : may_start };
 
-        while (argc > 0 && v < VERB_COUNT_ && strcmp(argv[0], VERBS[v]) != 0)
-                v++;
-        if (argc < 1 || v == VERB_COUNT_)
-                return -EINVAL;
-        a->verb = (enum verb)v;
-        a->set = SET_ACTIVE;
-        a->all = true;
-        for (int i = 1; i < argc; i++) {
-                if (strcmp(argv[i], "--json") == 0) {
-                        a->json = true;
-                } else if (strcmp(argv[i], "--set") == 0 && i + 1 < argc) {
-                        a->all = false;
-                        i++;
-                        if (strcmp(argv[i], SETS[SET_WARM]) == 0)
-                                a->set = SET_WARM;
-                        else if (strcmp(argv[i], SETS[SET_ACTIVE]) != 0)
-                                return -EINVAL;
-                } else {
-                        return -EINVAL;
-                }
-        }
-        return 0;
+        operate(a, rq);
+        buf_adds(&text, s->refused ? s->why : a->text);
+        if (!s->refused)
+                add_missing(a, &text);
+        return end(a, buf_str(&text));
 }
+
+/* The door a drain has closed. It opens by itself in the end, so a failure is only told. */
+static void open_door(struct step *s)
+{
+        CLEANUP(buf_done) struct buf error = BUF(4096);
+        int r = stack_drain_open(step_left(s, NFT_MS), &error);
+
+        if (r < 0 && r != -ENOENT)
+                step_note(s, "new connections may still be dropped for a while: %s",
+                          buf_str(&error));
+}
+
+static int start(struct step *s)
+{
+        const struct config *c = &s->config;
+        struct volume_mnt m;
+
+        if (s->warm)
+                return with_stack(s, start_run);
+        if (!step_confirm(s, "This starts the services that write to the shared volume.") ||
+            !step_may(s))
+                return step_end_refused(s);
+        if (c->volume.provider != CONFIG_NONE && *c->volume.mount &&
+            (volume_mnt_look(c->volume.mount, &m) < 0 || m.count == 0))
+                return step_end(s, STEP_FAILED, "the volume is not mounted on %s", c->volume.mount);
+        open_door(s);
+        return with_stack(s, start_run);
+}
+
+static int stop_run(struct act *a)
+{
+        operate(a, (struct stack_request){ .goal = STACK_STOP,
+                                           .set = a->step->warm ? SET_WARM : SET_ACTIVE });
+        return end(a, a->text);
+}
+
+static int stop(struct step *s)
+{
+        return with_stack(s, stop_run);
+}
+
+/* ---- drain ---- */
+
+static const struct {
+        enum probe probe;
+        unsigned inside; /* postfix's own port, in its container */
+} DOORS[] = { { PROBE_SMTP, 25 }, { PROBE_SMTPS, 465 }, { PROBE_SUBMISSION, 587 } };
+
+static void close_door(struct step *s)
+{
+        CLEANUP(buf_done) struct buf error = BUF(4096);
+        const struct config *c = &s->config;
+        unsigned ports[ARRAY_SIZE(DOORS)];
+        char address[64];
+        size_t n = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(DOORS); i++)
+                if (config_probe_where(config_probe_value(c, DOORS[i].probe), c->probe.host,
+                                       address, sizeof address, &ports[n]) == 0)
+                        n++;
+        msec_t hold = c->stack.drain_timeout + c->stack.stop_timeout + HOLD_MS;
+        if (stack_drain_close(ports, n, hold, step_left(s, NFT_MS), &error) < 0)
+                step_note(s, "senders will be refused until the switchover is over: %s",
+                          buf_str(&error));
+}
+
+/* Wait until no session stands. Returns how many still do. */
+static size_t wait_for_sessions(struct step *s, pid_t pid)
+{
+        unsigned ports[ARRAY_SIZE(DOORS)];
+        msec_t end = MIN(clock_ms() + s->config.stack.drain_timeout, s->deadline);
+
+        for (size_t i = 0; i < ARRAY_SIZE(DOORS); i++)
+                ports[i] = DOORS[i].inside;
+        for (;;) {
+                ssize_t n = stack_drain_sessions(pid, ports, ARRAY_SIZE(ports));
+                if (n == 0 || n == -ENOENT || n == -ESRCH) /* or its process is gone */
+                        return 0;
+                if (n < 0) {
+                        step_note(s, "the sessions cannot be counted: %s", strerror((int)-n));
+                        return 0;
+                }
+                if (clock_ms() >= end)
+                        return (size_t)n;
+                step_pulse(s);
+                poll(NULL, 0, LOOK_MS);
+        }
+}
+
+static int drain_run(struct act *a)
+{
+        struct step *s = a->step;
+        char service[STACK_SERVICE_SIZE] = "", text[sizeof a->text + 128];
+        pid_t pid = 0;
+
+        operate(a, (struct stack_request){ .goal = STACK_LOOK });
+        for (size_t i = 0; i < a->plan.n; i++)
+                if (a->plan.v[i].first && a->plan.v[i].state == CTR_RUNNING) {
+                        str_copy(service, sizeof service, a->plan.v[i].service);
+                        pid = a->plan.v[i].pid;
+                }
+        if (a->result != STACK_DONE && !*service)
+                return end(a, a->text);
+        close_door(s);
+        if (!*service) {
+                a->result = STACK_DONE;
+                return end(a, "nobody takes mail here");
+        }
+        size_t left = pid > 0 ? wait_for_sessions(s, pid) : 0;
+        operate(a, (struct stack_request){ .goal = STACK_STOP, .only = service });
+        if (a->result == STACK_DONE)
+                snprintf(text, sizeof text, "no new mail is taken; %zu session%s had to be cut",
+                         left, left == 1 ? "" : "s");
+        else
+                str_copy(text, sizeof text, a->text);
+        return end(a, text);
+}
+
+static int drain(struct step *s)
+{
+        return with_stack(s, drain_run);
+}
+
+static const struct step_verb VERBS[] = {
+        { .name = "start",
+          .flags = STEP_COMMON | STEP_REPAIR | STEP_SET,
+          .timeout = START_MS,
+          .run = start },
+        { .name = "stop", .flags = STEP_COMMON | STEP_SET, .timeout = STOP_MS, .run = stop },
+        { .name = "drain", .flags = STEP_COMMON, .timeout = DRAIN_MS, .run = drain },
+};
 
 int stack_command(const char *file, int argc, char **argv)
 {
-        CLEANUP(buf_done) struct buf errors = BUF(64L * 1024);
-        CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
-        struct act a = { .config = &c };
-
-        if (parse_words(&a, argc, argv) < 0) {
-                fputs(USAGE, stderr);
-                return EX_USAGE;
-        }
-        if (config_load(file, &c, &errors, NULL) < 0) {
-                fprintf(stderr, "%s", buf_str(&errors));
-                return EX_CONFIG;
-        }
-        return with_stack(&a);
+        if (argc > 0 && strcmp(argv[0], "status") == 0)
+                return stack_status(file, argc - 1, argv + 1);
+        return step_main("stack", VERBS, ARRAY_SIZE(VERBS), file, argc, argv);
 }

@@ -28,7 +28,7 @@ const struct command COMMANDS[] = {
         { "lease", "status [--json]", "who leads, as the database has it now", NULL, NULL },
         { "probe", "[NAME...] [...]", "do this node's services work? exit 0 yes, 75 not all", NULL,
           NULL },
-        { "stack", "status|start|stop [...]", "Mailcow's containers on this node, as sets", NULL,
+        { "stack", "status|start|stop|drain", "Mailcow's containers on this node, as sets", NULL,
           NULL },
         { "store", "init [--print]", "make hamon's tables, row and user in the database", NULL,
           NULL },

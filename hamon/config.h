@@ -38,7 +38,7 @@ struct config {
         } docker;
         struct {
                 struct strlist warm, active, optional, ignore;
-                msec_t stop_timeout;
+                msec_t stop_timeout, drain_timeout;
         } stack;
         struct {
                 char *socket, *host;

@@ -164,6 +164,14 @@ static const struct option OPTIONS[] = {
           .def = "10s",
           .help = "How long the services have to end when they are stopped, all of them together; "
                   "then they are killed." },
+        { .section = "stack",
+          .key = "drain_timeout",
+          .type = OPT_DURATION,
+          .offset = AT(stack.drain_timeout),
+          .min = 0,
+          .max = 600000,
+          .def = "5s",
+          .help = "How long a planned switchover waits for mail sessions to end." },
 
         { .section = "galera",
           .key = "socket",

@@ -21,6 +21,7 @@ static const struct {
         { "--json", STEP_JSON },     { "--no-lease", STEP_NO_LEASE },
         { "--yes", STEP_YES },       { "--force-epoch", STEP_FORCE_EPOCH },
         { "--silent", STEP_SILENT }, { "--timeout", STEP_TIMEOUT },
+        { "--set", STEP_SET },
 };
 
 /* ---- how it ends ---- */
@@ -191,11 +192,15 @@ static int parse(struct step *s, int argc, char **argv)
                 if (k == ARRAY_SIZE(FLAGS) || !(s->verb->flags & FLAGS[k].flag))
                         return bad_argument(s, "unexpected argument", argv[i]);
                 s->flags |= FLAGS[k].flag;
-                if (FLAGS[k].flag != STEP_TIMEOUT)
+                if (!(FLAGS[k].flag & (STEP_TIMEOUT | STEP_SET)))
                         continue;
-                if (++i == argc || parse_duration(argv[i], &s->timeout) < 0 || s->timeout == 0)
-                        return bad_argument(s, "--timeout wants a time, as in 30s",
-                                            i < argc ? argv[i] : "none");
+                const char *value = ++i < argc ? argv[i] : "none";
+                if (FLAGS[k].flag == STEP_TIMEOUT &&
+                    (parse_duration(value, &s->timeout) < 0 || s->timeout == 0))
+                        return bad_argument(s, "--timeout wants a time, as in 30s", value);
+                s->warm = FLAGS[k].flag == STEP_SET ? strcmp(value, "warm") == 0 : s->warm;
+                if (FLAGS[k].flag == STEP_SET && !s->warm && strcmp(value, "active") != 0)
+                        return bad_argument(s, "--set wants warm or active", value);
         }
         if ((s->flags & STEP_YES) && !(s->flags & STEP_NO_LEASE))
                 return bad_argument(s, "only together with --no-lease", "--yes");

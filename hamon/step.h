@@ -27,6 +27,7 @@ enum step_flag {
         STEP_SILENT = 1 << 3, /* the old holder does not answer; also by $HAMON_FROM[_SILENT] */
         STEP_FORCE_EPOCH = 1 << 4,
         STEP_TIMEOUT = 1 << 5,
+        STEP_SET = 1 << 6, /* --set warm|active */
 };
 
 enum { STEP_COMMON = STEP_JSON | STEP_TIMEOUT, STEP_REPAIR = STEP_NO_LEASE | STEP_YES };
@@ -54,6 +55,7 @@ struct step {
         struct config config;
         unsigned flags;
         msec_t timeout, deadline; /* deadline: on clock_ms() */
+        bool warm;                /* --set warm; else the active set */
 
         struct step_grant grant; /* as last heard */
         msec_t valid_until;      /* of our lease, on clock_ms() */

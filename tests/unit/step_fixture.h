@@ -24,6 +24,7 @@ struct lease_double {
         volatile unsigned asked, renewed;
         volatile uint64_t asked_for; /* the epoch in the last question */
         volatile msec_t lag;         /* a renewal starts so long before its commit is known */
+        volatile int valid;          /* ms, 0 = 9 s */
         char holder[64];
         char incarnation[20]; /* "" = does not say */
 };
@@ -71,8 +72,11 @@ static inline void lease_answer(struct lease_double *d, const char *line, char *
         }
         snprintf(dst, size,
                  "ok epoch=%" PRIu64 " valid_ms=%d renewed_ms=%" PRId64 " holder=%s%s%s\n",
-                 d->epoch, d->mood == LEASE_ENDING ? 10 : 9000, now - *started, d->holder,
-                 *d->incarnation ? " incarnation=" : "", d->incarnation);
+                 d->epoch,
+                 d->mood == LEASE_ENDING ? 10
+                 : d->valid              ? d->valid
+                                         : 9000,
+                 now - *started, d->holder, *d->incarnation ? " incarnation=" : "", d->incarnation);
         if (d->mood != LEASE_STUCK) {
                 *started = now - d->lag;
                 d->renewed++;

@@ -1,236 +1,232 @@
-/* `hamon stack` as people and hooks call it: words, exit codes, the lease, the lock. The daemon is
- * a child that answers each request with what the file "lease" holds. */
-#include "tests/unit/harness.h"
+/* `hamon stack` as people and hooks call it: words, exit codes, the lease, the lock. Mounts are
+ * made in a mount namespace of the test's own. */
+#include "step_fixture.h"
 
 #include "tests/fake/fake_docker.h"
+#include <sched.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 
-static struct fixture {
-        struct tmp tmp;
-        struct fake_docker fake;
-        pid_t daemon;
-        struct ran ran;
-} fx = { .fake.control = -1 };
-
-static void serve(int listener, const char *answer, const char *seen)
-{
-        for (;;) {
-                char line[256] = "", text[256] = "";
-                int fd = accept(listener, NULL, NULL);
-                ssize_t n = read(fd, line, sizeof line - 1);
-                int out = open(seen, O_WRONLY | O_CREAT | O_APPEND, 0600);
-                int in = open(answer, O_RDONLY);
-                if (n > 0 && write(out, line, (size_t)n) == n && read(in, text, sizeof text) > 0 &&
-                    write(fd, text, strlen(text)) < 0)
-                        _exit(1);
-                close(in);
-                close(out);
-                close(fd);
-        }
-}
-
-static void start_daemon(void)
-{
-        int listener = unix_listen(at(&fx.tmp, "hamon.sock"), 8);
-        char answer[160], seen[160];
-
-        assert_true(listener >= 0);
-        str_copy(answer, sizeof answer, at(&fx.tmp, "lease"));
-        str_copy(seen, sizeof seen, at(&fx.tmp, "seen"));
-        fx.daemon = fork();
-        assert_true(fx.daemon >= 0);
-        if (fx.daemon == 0) {
-                prctl(PR_SET_PDEATHSIG, SIGKILL);
-                serve(listener, answer, seen);
-        }
-        close(listener);
-}
+static struct fake_docker fake = { .control = -1 };
+static char volume[64];
 
 static const char *say(const char *command)
 {
-        assert_true(fake_docker_say(&fx.fake, command));
-        EVENTUALLY(fake_docker_answered(&fx.fake));
-        if (strncmp(fx.fake.reply, "ok", 2) != 0)
-                fail_msg("%s: %s", command, fx.fake.reply);
-        return fx.fake.reply + 3;
+        assert_true(fake_docker_say(&fake, command));
+        EVENTUALLY(fake_docker_answered(&fake));
+        if (strncmp(fake.reply, "ok", 2) != 0)
+                fail_msg("%s: %s", command, fake.reply);
+        return fake.reply + 3;
 }
 
+static int start_all(void **unused)
+{
+        (void)unused;
+        str_copy(volume, sizeof volume, "/tmp/mha-volume.XXXXXX");
+        if (unshare(CLONE_NEWNS | CLONE_NEWNET) < 0 ||
+            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || !mkdtemp(volume) ||
+            step_up() < 0)
+                return -1;
+        return fake_docker_start(&fake);
+}
+
+static int stop_all(void **unused)
+{
+        (void)unused;
+        umount2(volume, MNT_DETACH);
+        rmdir(volume);
+        fake_docker_stop(&fake);
+        step_down();
+        return 0;
+}
+
+/* A redis that is needed and an ofelia that is not, both stopped; a warm clamd that runs. */
 static int set_up(void **unused)
 {
         (void)unused;
-        if (tmp_make(&fx.tmp) < 0 || fake_docker_start(&fx.fake) < 0)
+        lease_reset();
+        step_configure("[docker]\nsocket = %s\nproject = mailcow\n"
+                       "[volume]\nprovider = local\ndevice = /dev/null\nmount = %s\n"
+                       "[stack]\nstop_timeout = 2s\ndrain_timeout = 0s\n"
+                       "active = redis-mailcow ofelia-mailcow\nwarm = clamd-mailcow\n"
+                       "optional = ofelia-mailcow\n",
+                       fake.socket, volume);
+        if (mount("test", volume, "tmpfs", 0, NULL) < 0)
                 return -1;
-        put_file(at(&fx.tmp, "conf"),
-                 "[node]\nname = n1\n[docker]\nsocket = %s\nproject = mailcow\n"
-                 "[control]\nsocket = %s\n[cluster]\nnodes = n1=127.0.0.1\n"
-                 "[volume]\nprovider = local\ndevice = /dev/null\nuuid = x\nmount = %s\n"
-                 "[stack]\nstop_timeout = 2s\nactive = redis-mailcow ofelia-mailcow\n"
-                 "warm = clamd-mailcow\noptional = ofelia-mailcow\n",
-                 fx.fake.socket, at(&fx.tmp, "hamon.sock"), fx.tmp.path);
-        put_file(at(&fx.tmp, "lease"), "ok epoch=7 valid_ms=60000 renewed_ms=10 holder=n1\n");
-        start_daemon();
+        say("reset");
+        say("add 1 service=redis-mailcow state=exited");
+        say("add 1 service=ofelia-mailcow state=exited");
+        say("add 1 service=clamd-mailcow");
         return 0;
 }
 
 static int tear_down(void **unused)
 {
         (void)unused;
-        end_child(&fx.daemon);
-        fake_docker_stop(&fx.fake);
-        tmp_remove(&fx.tmp);
+        umount2(volume, MNT_DETACH);
         return 0;
 }
 
-static const struct ran *stack(const char *a, const char *b, const char *c, const char *d)
+static void out_has(const char *part)
 {
-        char conf[160];
-
-        str_copy(conf, sizeof conf, at(&fx.tmp, "conf"));
-        RUN(&fx.tmp, &fx.ran, program("hamon"), "-c", conf, "stack", a, b, c, d);
-        return &fx.ran;
-}
-
-static void has(const char *text, const char *part)
-{
-        if (!strstr(text, part))
-                fail_msg("no \"%s\" in: %s", part, text);
-}
-
-static void three(void)
-{
-        say("add 1 service=redis-mailcow state=exited");
-        say("add 1 service=ofelia-mailcow state=exited");
-        say("add 1 service=clamd-mailcow");
+        if (!strstr(sx.ran.out, part))
+                fail_msg("no \"%s\" in: %s", part, sx.ran.out);
 }
 
 static void test_words(void **state)
 {
-        static const char *const ROWS[][4] = {
-                { NULL },
-                { "boil" },
-                { "status", "more" },
-                { "start", "--set" },
-                { "start", "--set", "ignored" },
-                { "stop", "--json", "--set", "all" },
-        };
-
         (void)state;
-        for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
-                const struct ran *r = stack(ROWS[i][0], ROWS[i][1], ROWS[i][2], ROWS[i][3]);
-                assert_int_equal(r->code, 64);
-                has(r->err, "usage: hamon stack");
-        }
+        STEP(64, "usage: hamon stack start|stop|drain", "stack");
+        STEP(64, "usage: hamon stack", "stack", "boil");
+        STEP(64, "unexpected argument: more", "stack", "status", "more");
+        STEP(64, "unexpected argument: --set", "stack", "status", "--set", "ignored");
+        STEP(64, "--set wants warm or active: none", "stack", "start", "--set");
+        STEP(64, "--set wants warm or active: all", "stack", "stop", "--json", "--set", "all");
+        STEP(64, "unexpected argument: --set", "stack", "drain", "--set", "warm");
+        STEP(64, "unexpected argument: --no-lease", "stack", "stop", "--no-lease");
 }
 
 static void test_life(void **state)
 {
-        const struct ran *r;
-
         (void)state;
-        three();
-        r = stack("start", NULL, NULL, NULL);
-        assert_int_equal(r->code, 0);
-        assert_string_equal(r->out, "2 of 2 had to be started\n");
-        r = stack("status", NULL, NULL, NULL);
-        assert_int_equal(r->code, 0);
-        has(r->out, "redis-mailcow            active   running    none       restart=no\n");
-        has(r->out,
-            "ofelia-mailcow           active   running    none       restart=no (optional)");
-        has(r->out, "clamd-mailcow            warm     running ");
-        r = stack("status", "--set", "warm", NULL);
-        assert_null(strstr(r->out, "redis"));
-        r = stack("stop", "--json", NULL, NULL);
-        assert_int_equal(r->code, 0);
-        has(r->out, "{\"result\":\"done\",\"message\":\"2 of 2 had to be stopped\",\"services\":[{"
-                    "\"service\":\"redis-mailcow\",\"set\":\"active\",\"optional\":false,"
-                    "\"state\":\"exited\",\"health\":\"none\",\"restart\":\"no\","
-                    "\"changed\":true,\"error\":\"\"}");
-        assert_null(strstr(r->out, "clamd"));
-        r = stack("stop", "--set", "warm", NULL);
-        assert_int_equal(r->code, 0);
-        assert_string_equal(r->out, "1 of 1 had to be stopped\n");
+        STEP(0, "stack start: 2 of 2 had to be started\n", "stack", "start");
+        STEP(0, "redis-mailcow            active   running    none       restart=no\n", "stack",
+             "status");
+        out_has("ofelia-mailcow           active   running    none       restart=no (optional)\n");
+        out_has("clamd-mailcow            warm     running ");
+        STEP(0, "clamd", "stack", "status", "--set", "warm");
+        assert_null(strstr(sx.ran.out, "redis"));
+        STEP(0, "\"result\":\"done\"", "stack", "stop", "--json");
+        out_has("{\"service\":\"redis-mailcow\",\"set\":\"active\",\"optional\":false,"
+                "\"state\":\"exited\",\"health\":\"none\",\"restart\":\"no\",\"changed\":true,"
+                "\"error\":\"\"}");
+        out_has("\"message\":\"2 of 2 had to be stopped\"");
+        assert_null(strstr(sx.ran.out, "clamd"));
+        STEP(0, "\"result\":\"already\"", "stack", "stop", "--json");
+        STEP(0, "1 of 1 had to be stopped\n", "stack", "stop", "--set", "warm");
+        STEP(0, "\"services\":[{\"service\":\"redis-mailcow\"", "stack", "status", "--json");
 }
 
 static void test_lease(void **state)
 {
-        const struct ran *r;
-
         (void)state;
-        three();
-        put_file(at(&fx.tmp, "lease"), "no reason=\"n2 leads\"\n");
-        r = stack("start", NULL, NULL, NULL);
-        assert_int_equal(r->code, 1);
-        has(r->err, "n2 leads");
-        r = stack("start", "--set", "warm", NULL); /* warm services and stops need no lease */
-        assert_int_equal(r->code, 0);
-        assert_int_equal(stack("stop", NULL, NULL, NULL)->code, 0);
+        sx.lease->mood = LEASE_NO;
+        STEP(1, "stack start: we do not have the lease: n9 has it", "stack", "start");
+        STEP(0, "0 of 1 had to be started", "stack", "start", "--set", "warm");
+        STEP(0, "0 of 2 had to be stopped", "stack", "stop"); /* warm, and stops: no lease */
+        assert_null(strstr(say("deeds"), "start:"));
+        sx.lease->mood = LEASE_STUCK; /* ours, but no renewal commits: it is proven by nothing */
+        STEP(75, "no renewal of the lease was committed in time", "stack", "start");
         assert_null(strstr(say("deeds"), "start:"));
 
-        unlink(at(&fx.tmp, "seen"));
-        put_file(at(&fx.tmp, "lease"), "ok epoch=7 valid_ms=60000 renewed_ms=10 holder=n1\n");
-        setenv("HAMON_EPOCH", "7", 1);
-        r = stack("start", NULL, NULL, NULL);
+        lease_reset();
+        setenv("HAMON_EPOCH", "11", 1);
+        STEP(1, "the lease is in epoch 12, this was started for 11", "stack", "start");
+        setenv("HAMON_EPOCH", "12", 1);
+        STEP(0, "2 of 2", "stack", "start");
         unsetenv("HAMON_EPOCH");
-        assert_int_equal(r->code, 0);
-        assert_true(file_has(at(&fx.tmp, "seen"), "lease 7\n"));
 
-        end_child(&fx.daemon);
-        r = stack("start", NULL, NULL, NULL);
-        assert_int_not_equal(r->code, 0); /* nobody to ask */
+        say("die redis-mailcow");
+        sx.lease->mood = LEASE_NO;
+        STEP(64, "asks on a terminal", "stack", "start", "--no-lease");
+        STEP(0, "1 of 2", "stack", "start", "--no-lease", "--yes");
 }
 
-/* A lease that runs out between two starts is asked for again. */
+/* Lost while the first one starts: the second one is not started any more. */
 static void test_lease_runs_out(void **state)
 {
         (void)state;
-        three();
-        say("set redis-mailcow start_ms=300");
-        say("set ofelia-mailcow depends=redis-mailcow:service_started:false");
-        put_file(at(&fx.tmp, "lease"), "ok epoch=7 valid_ms=200 renewed_ms=10 holder=n1\n");
-        assert_int_equal(stack("start", NULL, NULL, NULL)->code, 0);
-        assert_true(file_has(at(&fx.tmp, "seen"), "lease 0\nlease 0\n"));
+        say("set ofelia-mailcow start_ms=300");
+        say("set redis-mailcow depends=ofelia-mailcow:service_started:false");
+        sx.lease->mood = LEASE_OURS;
+        sx.lease->lag = 0;
+        STEP(0, "2 of 2 had to be started", "stack", "start"); /* 9 s are enough for both */
+        unsigned asked = sx.lease->asked;
+        assert_in_range(asked, 1, 3);
+
+        say("die redis-mailcow");
+        say("die ofelia-mailcow");
+        sx.lease->valid = 600; /* not for long: asked again before the second */
+        say("set ofelia-mailcow start_ms=700");
+        pid_t pid = step_start((const char *const[]){ "stack", "start", NULL }, at(&sx.dir, "err"));
+        EVENTUALLY(strstr(say("deeds"), "most=1") &&
+                   strstr(fake.reply, "start:ofelia-mailcow most"));
+        sx.lease->mood = LEASE_NO;
+        assert_int_equal(wait_end(&pid), 1);
+        assert_true(file_has(at(&sx.dir, "err"), "we do not have the lease: n9 has it"));
+        const char *deeds = say("deeds"), *last = strrchr(deeds, ':');
+        assert_non_null(last);
+        assert_true(strncmp(last, ":ofelia-mailcow", 15) == 0);
+}
+
+static void test_volume(void **state)
+{
+        (void)state;
+        umount2(volume, MNT_DETACH);
+        STEP(1, "stack start: the volume is not mounted on /tmp/mha-volume", "stack", "start");
+        assert_null(strstr(say("deeds"), "start:"));
+        STEP(0, "0 of 1", "stack", "start", "--set", "warm");
+}
+
+static bool door_is_closed(void)
+{
+        const char *argv[] = { "/usr/sbin/nft", "list", "table", "inet", "hamon_drain", NULL };
+        pid_t pid = start(argv, NULL, NULL, 0);
+
+        return wait_end(&pid) == 0;
+}
+
+/* Nobody new comes in, those who are in end, and only then postfix; the next start opens again. */
+static void test_drain(void **state)
+{
+        char command[64];
+
+        (void)state;
+        say("start redis-mailcow");
+        say("add 1 service=postfix-mailcow");
+        snprintf(command, sizeof command, "set postfix-mailcow pid=%d", getpid());
+        say(command);
+        assert_false(door_is_closed());
+        STEP(0, "stack drain: no new mail is taken; 0 sessions had to be cut", "stack", "drain");
+        assert_string_equal(say("deeds"), "stop/2:postfix-mailcow most=1");
+        assert_true(door_is_closed());
+        STEP(0, "\"message\":\"nobody takes mail here\"", "stack", "drain", "--json");
+        out_has("\"result\":\"already\"");
+        STEP(0, "1 of 3 had to be stopped", "stack", "stop");
+        assert_true(door_is_closed()); /* until the address has moved, and a minute more */
+        STEP(0, "3 of 3 had to be started", "stack", "start");
+        assert_false(door_is_closed());
 }
 
 static void test_missing(void **state)
 {
-        const struct ran *r;
-
         (void)state;
-        say("add 1 service=redis-mailcow state=exited");
-        r = stack("start", NULL, NULL, NULL);
-        assert_int_equal(r->code, 0);
-        has(r->out, "(optional) no container: ofelia-mailcow");
+        say("forget ofelia-mailcow");
+        STEP(0, "(optional) no container: ofelia-mailcow", "stack", "start");
         say("clear");
-        r = stack("start", "--json", NULL, NULL);
-        assert_int_equal(r->code, 1);
-        has(r->out, "no container: redis-mailcow: create them");
-        assert_int_equal(stack("stop", NULL, NULL, NULL)->code, 0); /* then nothing runs */
+        STEP(1, "no container: redis-mailcow: create them", "stack", "start");
+        STEP(0, "0 of 0", "stack", "stop"); /* then nothing runs */
 }
 
 static void test_no_engine(void **state)
 {
         (void)state;
         say("refuse");
-        const struct ran *r = stack("stop", NULL, NULL, NULL);
-        assert_int_equal(r->code, 75);
-        has(r->err, "hamon: the Docker engine is not running");
-        assert_int_equal(stack("status", "--json", NULL, NULL)->code, 75);
+        STEP(75, "stack stop: the Docker engine is not running", "stack", "stop");
+        STEP(75, "\"result\":\"temporary\"", "stack", "status", "--json");
+        STEP(75, "the Docker engine is not running", "stack", "drain");
+        say("listen");
 }
 
 /* Two steps at once wait for one another; looking waits for nobody. */
 static void test_lock(void **state)
 {
         (void)state;
-        three();
-        int fd = open(at(&fx.tmp, "step-stack.lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        int fd = open(at(&sx.dir, "step-stack.lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         assert_true(fd >= 0);
         assert_int_equal(flock(fd, LOCK_EX), 0);
-        assert_int_equal(stack("status", NULL, NULL, NULL)->code, 0);
-        char conf[160], bin[512];
-        str_copy(conf, sizeof conf, at(&fx.tmp, "conf"));
-        str_copy(bin, sizeof bin, program("hamon"));
-        const char *argv[] = { bin, "-c", conf, "stack", "start", NULL };
-        pid_t pid = start(argv, at(&fx.tmp, "out"), NULL, 0);
+        STEP(0, "redis", "stack", "status");
+        pid_t pid = step_start((const char *const[]){ "stack", "start", NULL }, NULL);
         for (msec_t end = clock_ms() + 300; clock_ms() < end; nap())
                 assert_int_equal(ended(&pid), -1);
         assert_null(strstr(say("deeds"), "start:"));
@@ -244,10 +240,10 @@ static void test_lock(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(test_words),          TEST(test_life),    TEST(test_lease),
-                TEST(test_lease_runs_out), TEST(test_missing), TEST(test_no_engine),
-                TEST(test_lock),
+                TEST(test_words),          TEST(test_life),      TEST(test_lease),
+                TEST(test_lease_runs_out), TEST(test_volume),    TEST(test_drain),
+                TEST(test_missing),        TEST(test_no_engine), TEST(test_lock),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return cmocka_run_group_tests(tests, start_all, stop_all);
 }

@@ -103,8 +103,8 @@ const struct fsm_cell FSM[ST_COUNT_][EV_COUNT_] = {
         [EV_DIRTY] = { ST_PROMOTING, ACT_NONE, "that is what promotion is for" },
         [EV_UNFIT] = { ST_PROMOTING, ACT_NONE, "the hook will tell" },
         [EV_MISSING] = { ST_PROMOTING, ACT_NONE, "that is what promotion is for" },
-        [EV_TIMEOUT] = { ST_DEMOTING, ACT_MOVE,
-                "it does not come to an end here, and another one is fit" },
+        [EV_TIMEOUT] = { ST_DEMOTING, ACT_DEMOTE,
+                "it does not come to an end here: let another one try" },
         [EV_READY] = { ST_PROMOTING, ACT_NONE, "is ready" },
 },
 [ST_MASTER] = {

@@ -40,6 +40,11 @@ static msec_t least(msec_t a, msec_t b)
         return a < b ? a : b;
 }
 
+static msec_t most(msec_t a, msec_t b)
+{
+        return a > b ? a : b;
+}
+
 /* ---- output ---- */
 
 static struct ha_action *add(struct ha_output *out, enum ha_action_kind kind)
@@ -102,13 +107,26 @@ static void start_hook(struct ha *h, struct ha_output *out)
         a->deadline = hook_deadline(h);
 }
 
+/* What it has sent may still arrive. */
+static void unquiet(struct ha *h, msec_t now)
+{
+        h->quiet_at = now + h->config.in_flight;
+}
+
+static bool is_due(const struct ha *h, msec_t now)
+{
+        return h->hook_due && now >= h->hook_at && (h->mode == MODE_FENCE || now >= h->quiet_at);
+}
+
 static void run_hooks(struct ha *h, const struct ha_facts *f, msec_t now, struct ha_output *out)
 {
         bool runs = f->hook.state == HOOK_RUNNING;
 
         if (h->killing && !runs) {
+                if (h->kills > 0)
+                        unquiet(h, now);
                 h->killing = false;
-                h->hook_seen = f->hook.id;
+                h->hook_seen = h->hook_id;
                 calm(h, ALERT_HOOK_STUCK);
         }
         if (h->killing) {
@@ -123,7 +141,7 @@ static void run_hooks(struct ha *h, const struct ha_facts *f, msec_t now, struct
                 h->kill_at = now + STUCK_MS;
                 return;
         }
-        if (h->hook_due && !runs && now >= h->hook_at)
+        if (!runs && is_due(h, now))
                 start_hook(h, out);
 }
 
@@ -151,7 +169,7 @@ static void leave(struct ha *h, const struct ha_facts *f, enum ha_event e, bool 
 {
         hint_at(h, f, e);
         h->cause = cause;
-        h->led = h->state == ST_MASTER;
+        h->led = h->state == ST_MASTER || h->mode == MODE_RECOVER;
         h->releasing = true;
         want_hook(h, HOOK_BACKUP, cause ? MODE_DEMOTE : MODE_SWITCHOVER, now);
 }
@@ -329,6 +347,7 @@ static bool turn(struct ha *h, const struct ha_facts *f, msec_t now, struct ha_o
                 const struct fsm_cell *cell = &FSM[h->state][e];
                 if (!event_there(h, f, (enum ha_event)e, now))
                         continue;
+                out->seen[h->state] |= (uint32_t)1 << e;
                 consume(h, (enum ha_event)e, cell, out);
                 if (cell->act == ACT_NONE && cell->next == h->state)
                         continue;
@@ -357,13 +376,17 @@ static void gather(struct ha *h, const struct ha_facts *f, msec_t now)
                 h->hook_seen = f->hook.id;
                 h->hook_ended = true;
                 h->hook_end = f->hook.end;
+                if (f->hook.end != HOOK_OK)
+                        unquiet(h, now);
+                if (h->state == ST_MASTER)
+                        h->hook_at = now + h->config.assert_every;
         }
         if (h->state == ST_INIT && f->hook.state == HOOK_RUNNING && !h->killing) {
                 h->killing = true; /* a leftover */
                 h->kill_at = now;
                 h->kills = 0;
         }
-        bool free = lease_free(&h->lease, &w, now);
+        bool free = !h->lease.held && !h->lease.names_us && lease_free(&h->lease, &w, now);
         if (free && !h->free)
                 h->free_since = now;
         h->free = free;
@@ -407,7 +430,7 @@ static void levels(const struct ha *h, const struct ha_facts *f, msec_t now, str
 {
         if (h->state == ST_INIT)
                 out->track = HA_TRACK_KEEP;
-        else if (h->state == ST_PROMOTING || h->state == ST_MASTER)
+        else if (h->state == ST_PROMOTING || (h->state == ST_MASTER && !unfit_for_good(h, f)))
                 out->track = HA_TRACK_HOLDER;
         else
                 out->track = h->state == ST_CLAIMING || ha_candidate(h, f, now) ? HA_TRACK_FIT
@@ -431,7 +454,7 @@ static msec_t next_wake(const struct ha *h, const struct ha_facts *f, msec_t now
         if (h->killing)
                 at = least(at, h->kill_at > now ? h->kill_at : now + 1);
         else if (h->hook_due)
-                at = least(at, h->hook_at);
+                at = least(at, most(h->hook_at, h->quiet_at));
         at = least(at, claim_at(h, f, now));
         return at > now ? at - now : 0;
 }
@@ -439,6 +462,7 @@ static msec_t next_wake(const struct ha *h, const struct ha_facts *f, msec_t now
 void ha_step(struct ha *h, const struct ha_facts *f, msec_t now, struct ha_output *out)
 {
         out->n = 0;
+        memset(out->seen, 0, sizeof out->seen);
         gather(h, f, now);
         for (int i = 0; i < MOST_TURNS && turn(h, f, now, out); i++)
                 ;
@@ -498,6 +522,7 @@ void ha_config_fill(struct ha_config *c)
         c->stagger = least(300, ttl / 16);
         c->give_up = 3 * ttl;
         c->settle = 2000;
+        c->in_flight = 1500;
         c->retry = 1000;
         c->assert_every = 5000;
         c->fence_timeout = ttl;

@@ -185,6 +185,8 @@ struct ha_output {
         msec_t guard_deadline;
         unsigned n;
         struct ha_action actions[HA_ACTIONS];
+        uint32_t seen[ST_COUNT_]; /* cells of the table that this step went through, a bit per event
+                                   */
 };
 
 /* ---- the machine ---- */
@@ -198,6 +200,8 @@ struct ha_config {
         msec_t stale;        /* a verdict older than this is UNKNOWN */
         msec_t give_up;      /* promotion says "temporary" for so long: another one may try */
         msec_t settle;       /* active services seen on a standby for so long are stopped */
+        msec_t in_flight;    /* a provider request may arrive so long after it was sent, or never
+                                (the adapters' deadline): see quiet_at */
         msec_t retry;        /* pause before a hook that said "temporary" runs again */
         msec_t assert_every; /* pause between two recoveries in MASTER */
         msec_t master_timeout, backup_timeout, fence_timeout; /* deadlines of the hooks */
@@ -246,8 +250,11 @@ struct ha { /* ha_init(); read it for status, change nothing */
         uint64_t min_epoch;      /* highest epoch seen on the volume */
         uint64_t lead_epoch;     /* last epoch we held */
         uint64_t released_epoch; /* that of the last release sent */
-        msec_t hold_off;         /* after a way back: no demotion for cause before this */
+        msec_t hold_off;         /* after a way back: no demotion without a new order before */
         msec_t free_since, active_since, ask_at;
+        msec_t quiet_at; /* R: a hook that did not end well may have a request on its way until
+                            then: no release, and no other hook that asks the provider, before that
+                          */
         char from[LEASE_NAME]; /* who led before us */
         char to[LEASE_NAME];   /* whom the next release hints at */
 };

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { CLAIM_TTLS = 2, ORDERED_TTLS = 4 };
+enum { CLAIM_TTLS = 2, ORDERED_TTLS = 4, FAILED_TRIES = 3, LONELY = 2 };
 
 /* ---- helpers ---- */
 
@@ -106,10 +106,12 @@ static bool can_adopt(const struct ha *h, const struct ha_facts *f)
 /* ---- the lease ---- */
 
 /* R: the wait for ttl is skipped only for a holder that nobody hears, and that storage can fence.
- */
-static bool may_skip(const struct ha_facts *f)
+ * Not before a request to the provider that it may have sent has arrived: it renews right before
+ * each one, so that is so long after the row's last move. */
+static bool may_skip(const struct ha *h, const struct ha_facts *f, msec_t now)
 {
-        return f->silent_vrrp && f->silent_view && f->silent_peer && f->fence_ok && f->provider;
+        return f->silent_vrrp && f->silent_view && f->silent_peer && f->fence_ok && f->provider &&
+               now - h->lease.still_since >= h->config.in_flight;
 }
 
 struct lease_wish wish_now(const struct ha *h, const struct ha_facts *f, msec_t now)
@@ -120,10 +122,11 @@ struct lease_wish wish_now(const struct ha *h, const struct ha_facts *f, msec_t 
                                 .cause = h->cause,
                                 .window = h->config.breaker.wait };
 
-        (void)now;
         w.lead = h->state == ST_CLAIMING;
-        w.skip_wait = may_skip(f);
-        w.release = is_idle(h->state) && !f->mounted; /* R: also what we never claimed */
+        w.look = h->state == ST_MASTER && unfit_for_good(h, f); /* was the breaker acked? */
+        w.skip_wait = may_skip(h, f, now);
+        /* R: also what we never claimed; never while something may write, or is on its way */
+        w.release = is_idle(h->state) && !f->mounted && now >= h->quiet_at;
         if (h->state == ST_INIT && row_known(h) && can_adopt(h, f) && !hook_runs(h, f))
                 w.adopt = h->lease.row.epoch;
         return w;
@@ -157,13 +160,14 @@ static msec_t stagger(const struct ha *h, const struct ha_facts *f)
 msec_t claim_at(const struct ha *h, const struct ha_facts *f, msec_t now)
 {
         struct lease_row row = row_now(&h->lease, now);
+        bool lost_it = is_me(h, row.loser); /* then another one first */
 
         if (!h->free || !row_known(h) || h->lease.names_us || h->lease.held || !could_lead(h, f))
                 return INT64_MAX;
         if (h->state == ST_STANDBY && !is_blocked(h, now))
                 return h->free_since + stagger(h, f);
         if (h->state == ST_HALTED)
-                return h->free_since + breaker_pause(&h->config.breaker, &row) +
+                return h->free_since + breaker_pause(&h->config.breaker, &row) * (lost_it ? 2 : 1) +
                        (h->config.rank + 1) * h->config.stagger;
         return INT64_MAX;
 }
@@ -192,8 +196,8 @@ static enum ha_event hook_event(const struct ha *h, const struct ha_facts *f, ms
                 return EV_WAY_BACK;
         if (end == HOOK_TEMP)
                 return EV_HOOK_TEMP;
-        if (h->state == ST_PROMOTING && !can_move(f))
-                return EV_HOOK_TEMP; /* nobody else would do it: go on trying */
+        if (h->state == ST_PROMOTING && !can_move(f) && h->tries < FAILED_TRIES)
+                return EV_HOOK_TEMP; /* nobody would do it at once: go on trying for a while */
         return EV_HOOK_FAILED;
 }
 
@@ -220,7 +224,8 @@ static bool timed_out(const struct ha *h, const struct ha_facts *f, msec_t now)
         case ST_CLAIMING:
                 return in_state >= c->lease.ttl * (h->ordered ? ORDERED_TTLS : CLAIM_TTLS);
         case ST_PROMOTING:
-                return in_state >= c->give_up && h->tries > 0 && !hook_runs(h, f) && can_move(f);
+                return in_state >= c->give_up * (f->other[0] ? 1 : LONELY) && h->tries > 0 &&
+                       !hook_runs(h, f) && f->provider;
         case ST_DEMOTING:
                 return in_state >= c->backup_timeout && !hook_runs(h, f);
         default:
@@ -228,22 +233,28 @@ static bool timed_out(const struct ha *h, const struct ha_facts *f, msec_t now)
         }
 }
 
-static bool is_unfit(const struct ha *h, const struct ha_facts *f, msec_t now)
+/* Worth a move for cause? The breaker keeps a service that nobody can run where it is. */
+static bool should_go(const struct ha *h, const struct ha_facts *f, msec_t now)
 {
         struct lease_row row = row_now(&h->lease, now);
 
-        if (h->state == ST_CLAIMING)
-                return !h->ordered && !could_lead(h, f);
-        return h->state == ST_MASTER && unfit_for_good(h, f) && can_move(f) && now >= h->hold_off &&
+        return unfit_for_good(h, f) && f->provider && now >= h->hold_off &&
                !breaker_open(&h->config.breaker, &row, true);
 }
 
-static bool is_asked(const struct ha *h, const struct ha_facts *f)
+static bool is_unfit(const struct ha *h, const struct ha_facts *f, msec_t now)
+{
+        if (h->state == ST_CLAIMING)
+                return !h->ordered && !could_lead(h, f);
+        return h->state == ST_MASTER && should_go(h, f, now) && f->other[0];
+}
+
+static bool is_asked(const struct ha *h, const struct ha_facts *f, msec_t now)
 {
         if (!h->asked)
                 return false;
         if (h->state == ST_MASTER)
-                return unfit_for_good(h, f) && f->provider && f->asker[0];
+                return should_go(h, f, now) && f->asker[0];
         return h->lease.held || h->lease.names_us;
 }
 
@@ -269,13 +280,16 @@ bool event_there(const struct ha *h, const struct ha_facts *f, enum ha_event e, 
         case EV_SWITCHOVER:
                 return may_switch(h, f);
         case EV_MAINTENANCE_ON:
-                return f->maintenance && (!ha_may_write(h->state) || can_move(f));
+                return f->maintenance &&
+                       (!ha_may_write(h->state) || (can_move(f) && now >= h->hold_off));
         case EV_MAINTENANCE_OFF:
                 return !f->maintenance;
         case EV_ACK:
                 return h->order == ORDER_ACK;
         case EV_LEASE_WON:
-                return h->won && h->lease.held;
+                /* R: an adoption's proof must still stand (the guard may have been faster) */
+                return h->won && h->lease.held &&
+                       (h->state != ST_INIT || (f->mounted && f->file.known));
         case EV_LEASE_BEATEN:
                 return h->state == ST_CLAIMING && is_beaten(h, f, now);
         case EV_HOOK_OK:
@@ -284,7 +298,7 @@ bool event_there(const struct ha *h, const struct ha_facts *f, enum ha_event e, 
         case EV_HOOK_FAILED:
                 return h->hook_ended && hook_event(h, f, now) == e;
         case EV_ASKED:
-                return is_asked(h, f);
+                return is_asked(h, f, now);
         case EV_HALT:
                 return h->state == ST_STANDBY && is_blocked(h, now);
         case EV_UNHALT:

@@ -14,6 +14,9 @@
 /* The two clocks measure ttl apart; crystals differ by less than this part of it. */
 enum { DRIFT_PART = 64 };
 
+/* A holder that looks at the counters reads once in so many renewals. */
+enum { LOOK_PART = 5 };
+
 void lease_init(struct lease *l, const char *me, uint64_t incarnation, struct lease_rule rule,
                 msec_t now)
 {
@@ -80,6 +83,8 @@ static enum lease_op choose(const struct lease *l, const struct lease_wish *w, m
                 return OP_RELEASE;
         if (w->ack)
                 return OP_ACK;
+        if (l->held && w->look && now >= l->look_at)
+                return OP_READ;
         if (l->held || adoptable(l, w))
                 return OP_RENEW;
         if (w->lead && !l->must_read && lease_free(l, w, now))
@@ -126,6 +131,8 @@ struct lease_statement lease_next(struct lease *l, const struct lease_wish *w, m
                 l->held = false;
                 only_named(l, l->epoch); /* until the answer is there */
         }
+        if (s.op == OP_READ)
+                l->look_at = now + LOOK_PART * l->rule.renew;
         l->op = s.op;
         l->op_at = now;
         return s;
@@ -168,8 +175,23 @@ static bool claim_is_dead(const struct lease *l, const struct lease_row *row)
                (row->epoch == l->claim_from.epoch && row->beat > l->claim_from.beat);
 }
 
+/* A holder's read is for the counters only: whether it still holds, its next renewal tells. */
+static void see_counters(struct lease *l, const struct lease_row *row, msec_t now)
+{
+        if (row->epoch < l->epoch)
+                return; /* an old row */
+        l->row.failovers = row->failovers;
+        l->row.since_age = row->since_age;
+        memcpy(l->row.loser, row->loser, sizeof l->row.loser);
+        l->row_at = now;
+}
+
 static enum lease_event see(struct lease *l, const struct lease_row *row, msec_t now)
 {
+        if (l->held) {
+                see_counters(l, row, now);
+                return LEASE_SAME;
+        }
         if (!l->known || row->epoch != l->row.epoch || row->beat != l->row.beat) {
                 l->still_since = now;
                 l->moved |= l->known;
@@ -282,8 +304,8 @@ enum lease_event lease_done(struct lease *l, enum lease_answer a, const struct l
         case OP_READ:
                 if (a == ANSWER_DONE)
                         return see(l, row, now);
-                l->next_at = now + l->rule.look;
-                return LEASE_SAME;
+                l->next_at = now + (l->held ? 0 : l->rule.look);
+                return tick;
         case OP_TAKE:
                 return took(l, a, now);
         case OP_RENEW: /* ours may have expired while it was on its way: then it stays expired */

@@ -90,6 +90,7 @@ struct lease { /* zeroed, then lease_init() */
         enum lease_op op; /* under way */
         msec_t op_at;     /* when it was sent */
         msec_t next_at;   /* earliest time of the next statement */
+        msec_t look_at;   /* while held: earliest time of the next read */
 
         uint64_t claim_token, claim_epoch;
         struct lease_row claim_from; /* the row it compares with */
@@ -105,6 +106,7 @@ struct lease_wish {
         uint64_t min_epoch; /* the volume's epoch file: a take goes beyond it (R) */
         uint64_t adopt;     /* the row names us in this epoch and we can prove that it was our take
                                (R: boot, mount, epoch file agree): go on by a renewal; 0 = no */
+        bool look;          /* while held: read the counters too, now and then */
         bool ack;           /* close the breaker */
         bool cause;         /* a release is for cause */
         msec_t window;      /* security_wait */

@@ -1,9 +1,11 @@
-/* sim: the lease of hamon/core under simulated faults, many seeds in a second.
+/* sim: hamon/core under simulated faults, many seeds in a second.
  *
- *     sim [--seeds N] [--nodes K] [--first-seed S] [--minutes M] [--mutant NAME|all]
+ *     sim [--seeds N] [--nodes K] [--first-seed S] [--minutes M] [--mutant NAME|all] [--cells]
+ *         [--trace]
  *
  * Ends with `seeds=N violations=V …`, exit 0 if there were none. With --mutant a rule is broken on
- * purpose, and it is a success that a violation is found. */
+ * purpose, and it is a success that a violation is found. --cells names the cells of the state
+ * machine that mean something and were never gone through. --trace tells what happens. */
 #include "tests/sim/world.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,60 +15,102 @@ struct job {
         uint64_t seeds, first;
         int nodes;
         msec_t length;
+        bool cells, trace;
+};
+
+struct sum {
+        uint64_t seeds, violations, events, takeovers, faults, first_bad;
+        unsigned fewest; /* faults in one seed */
+        uint32_t seen[ST_COUNT_];
+        char why[160];
 };
 
 static int usage(const char *what)
 {
         fprintf(stderr,
                 "sim: %s\nusage: sim [--seeds N] [--nodes 2..%d] [--first-seed S] [--minutes M] "
-                "[--mutant NAME|all]\n",
+                "[--mutant NAME|all] [--cells] [--trace]\n",
                 what, MAX_NODES);
         return 64;
 }
 
-/* Violations over all seeds; for a mutant the first one is enough. */
-static uint64_t run(const struct job *j, enum mutant m, uint64_t *ret_seeds, char *ret_why,
-                    size_t size)
+static void one(const struct job *j, enum mutant m, uint64_t seed, struct sum *s)
 {
-        uint64_t violations = 0, events = 0, takeovers = 0, done = 0;
         static struct world w;
 
-        while (done < j->seeds && (m == MUTANT_NONE || violations == 0)) {
-                uint64_t seed = j->first + done++;
-                if (!world_run(&w, seed, j->nodes, m, j->length)) {
-                        violations++;
-                        snprintf(ret_why, size, "%s", w.why);
-                        if (m == MUTANT_NONE && violations <= 5)
-                                printf("seed %llu: %s\n", (unsigned long long)seed, w.why);
+        struct world_plan plan = {
+                .nodes = j->nodes, .length = j->length, .mutant = m, .trace = j->trace
+        };
+        if (!world_run(&w, seed, &plan)) {
+                if (s->violations++ == 0) {
+                        s->first_bad = seed;
+                        memcpy(s->why, w.why, sizeof s->why);
                 }
-                events += w.events;
-                takeovers += w.takeovers;
+                if (m == MUTANT_NONE && s->violations <= 10)
+                        printf("seed %llu: %s\n", (unsigned long long)seed, w.why);
+        } else if (w.faults < s->fewest) {
+                s->fewest = w.faults;
         }
-        *ret_seeds = done;
-        if (m == MUTANT_NONE)
-                printf("seeds=%llu violations=%llu nodes=%d minutes=%.1f events=%llu "
-                       "takeovers=%llu\n",
-                       (unsigned long long)done, (unsigned long long)violations, j->nodes,
-                       (double)j->length / 60000, (unsigned long long)events,
-                       (unsigned long long)takeovers);
-        return violations;
+        s->seeds++;
+        s->events += w.events;
+        s->takeovers += w.takeovers;
+        s->faults += w.faults;
+        for (int i = 0; i < ST_COUNT_; i++)
+                s->seen[i] |= w.seen[i];
+}
+
+/* ---- cells ---- */
+
+static bool acts(int state, int event)
+{
+        return FSM[state][event].act != ACT_NONE || FSM[state][event].next != (unsigned)state;
+}
+
+static void print_cells(const struct sum *s, bool names, unsigned *ret_seen, unsigned *ret_all)
+{
+        *ret_seen = *ret_all = 0;
+        for (int st = 0; st < ST_COUNT_; st++)
+                for (int e = 0; e < EV_COUNT_; e++) {
+                        bool seen = s->seen[st] >> e & 1;
+                        *ret_all += acts(st, e);
+                        *ret_seen += acts(st, e) && seen;
+                        if (names && acts(st, e) && !seen)
+                                printf("never: %s %s\n", HA_STATES[st], HA_EVENTS[e]);
+                }
+}
+
+static int run(const struct job *j)
+{
+        struct sum s = { .fewest = -1u };
+        unsigned seen, all;
+
+        for (uint64_t i = 0; i < j->seeds; i++)
+                one(j, MUTANT_NONE, j->first + i, &s);
+        print_cells(&s, j->cells, &seen, &all);
+        printf("seeds=%llu violations=%llu nodes=%d minutes=%.1f events=%llu faults=%llu "
+               "fewest_faults=%u takeovers=%llu cells=%u/%u\n",
+               (unsigned long long)s.seeds, (unsigned long long)s.violations, j->nodes,
+               (double)j->length / 60000, (unsigned long long)s.events,
+               (unsigned long long)s.faults, s.fewest, (unsigned long long)s.takeovers, seen, all);
+        return s.violations ? 1 : 0;
 }
 
 static int run_mutants(const struct job *j, const char *name)
 {
         int missed = 0, ran = 0;
-        uint64_t seeds;
-        char why[160];
 
         for (int m = 1; m < MUTANT_COUNT_; m++) {
-                if (strcmp(name, "all") != 0 && strcmp(name, MUTANTS[m]) != 0)
+                struct sum s = { .fewest = 0 };
+                if (strcmp(name, "all") != 0 && strcmp(name, MUTANTS[m].name) != 0)
                         continue;
                 ran++;
-                bool found = run(j, (enum mutant)m, &seeds, why, sizeof why) > 0;
-                missed += !found;
-                printf("mutant %-16s %s after %llu seeds%s%s\n", MUTANTS[m],
-                       found ? "found" : "NOT found", (unsigned long long)seeds, found ? ": " : "",
-                       found ? why : "");
+                while (s.seeds < j->seeds && s.violations == 0)
+                        one(j, (enum mutant)m, j->first + s.seeds, &s);
+                missed += s.violations == 0;
+                printf("mutant %-14s %s after %llu seeds: %s%s%s\n", MUTANTS[m].name,
+                       s.violations ? "found" : "NOT found", (unsigned long long)s.seeds,
+                       MUTANTS[m].what, s.violations ? " -> " : "", s.why);
+                fflush(stdout);
         }
         if (ran == 0)
                 return usage("no such mutant");
@@ -88,11 +132,18 @@ int main(int argc, char **argv)
 {
         struct job j = { .seeds = 10000, .first = 1, .nodes = 3, .length = 120000 };
         const char *mutant = NULL;
-        uint64_t v, seeds;
-        char why[160];
+        uint64_t v;
 
-        for (int i = 1; i < argc; i += 2) {
+        for (int i = 1; i < argc; i++) {
                 const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+                if (strcmp(argv[i], "--cells") == 0) {
+                        j.cells = true;
+                        continue;
+                }
+                if (strcmp(argv[i], "--trace") == 0) {
+                        j.trace = true;
+                        continue;
+                }
                 if (strcmp(argv[i], "--seeds") == 0 && number(value, 1, UINT64_MAX, &v))
                         j.seeds = v;
                 else if (strcmp(argv[i], "--first-seed") == 0 && number(value, 0, UINT64_MAX, &v))
@@ -105,8 +156,7 @@ int main(int argc, char **argv)
                         mutant = value;
                 else
                         return usage(argv[i]);
+                i++;
         }
-        if (mutant)
-                return run_mutants(&j, mutant);
-        return run(&j, MUTANT_NONE, &seeds, why, sizeof why) ? 1 : 0;
+        return mutant ? run_mutants(&j, mutant) : run(&j);
 }

@@ -127,6 +127,7 @@ int config_probe_where(const char *value, const char *host, char *address, size_
 /* Where [probe] says that this one is asked; "" = the row has no key (volume). `probe` is an enum
  * probe of core/probes.h. */
 const char *config_probe_value(const struct config *c, size_t probe);
-bool config_probe_on(const struct config *c, size_t probe); /* it is to be asked */
+char *const *config_probe_field(const struct config *c, size_t probe); /* NULL = no key */
+bool config_probe_on(const struct config *c, size_t probe);            /* it is to be asked */
 /* A failure makes a master unfit: mail needs it, and its service is not called optional. */
 bool config_probe_vital(const struct config *c, size_t probe);

@@ -6,17 +6,24 @@
 #include <errno.h>
 #include <string.h>
 
-const char *config_probe_value(const struct config *c, size_t probe)
+char *const *config_probe_field(const struct config *c, size_t probe)
 {
-        const char *const values[PROBE_COUNT_] = {
-                [PROBE_SMTP] = c->probe.smtp,     [PROBE_SUBMISSION] = c->probe.submission,
-                [PROBE_SMTPS] = c->probe.smtps,   [PROBE_IMAP] = c->probe.imap,
-                [PROBE_IMAPS] = c->probe.imaps,   [PROBE_SIEVE] = c->probe.sieve,
-                [PROBE_HTTPS] = c->probe.https,   [PROBE_REDIS] = c->probe.redis,
-                [PROBE_RSPAMD] = c->probe.rspamd,
+        char *const *const fields[PROBE_COUNT_] = {
+                [PROBE_SMTP] = &c->probe.smtp,     [PROBE_SUBMISSION] = &c->probe.submission,
+                [PROBE_SMTPS] = &c->probe.smtps,   [PROBE_IMAP] = &c->probe.imap,
+                [PROBE_IMAPS] = &c->probe.imaps,   [PROBE_SIEVE] = &c->probe.sieve,
+                [PROBE_HTTPS] = &c->probe.https,   [PROBE_REDIS] = &c->probe.redis,
+                [PROBE_RSPAMD] = &c->probe.rspamd,
         };
 
-        return probe < PROBE_COUNT_ && values[probe] ? values[probe] : "";
+        return probe < PROBE_COUNT_ ? fields[probe] : NULL;
+}
+
+const char *config_probe_value(const struct config *c, size_t probe)
+{
+        char *const *field = config_probe_field(c, probe);
+
+        return field && *field ? *field : "";
 }
 
 bool config_probe_on(const struct config *c, size_t probe)

@@ -76,6 +76,12 @@ int conf_format(const struct option *o, const void *values, struct buf *out);
 int conf_print(const struct conf_spec *spec, const void *values, const struct conf_source *sources,
                struct buf *out);
 
+/* Where the value of a row stands, as error lines begin: "file:12", "environment
+ * HAMON_CHECK_GRACE", or the file alone for a default. `mailcow_file` may be NULL if no source is
+ * of it. */
+void conf_where(const struct conf_spec *spec, size_t row, struct conf_source source,
+                const char *file, const char *mailcow_file, struct buf *out);
+
 /* What a row allows: "a duration (ms, s, m, h) from 1s to 5m". */
 int conf_describe(const struct option *o, struct buf *out);
 

@@ -166,6 +166,28 @@ static void print_hidden(const struct option *o, const char *why, const struct c
         buf_adds(out, "\n");
 }
 
+void conf_where(const struct conf_spec *spec, size_t row, struct conf_source source,
+                const char *file, const char *mailcow_file, struct buf *out)
+{
+        char name[128];
+
+        switch (source.origin) {
+        case ORIGIN_DEFAULT:
+                buf_adds(out, file);
+                break;
+        case ORIGIN_FILE:
+                buf_addf(out, "%s:%u", file, source.line);
+                break;
+        case ORIGIN_MAILCOW:
+                buf_addf(out, "%s:%u", mailcow_file, source.line);
+                break;
+        case ORIGIN_ENV:
+                conf_env_name(spec, &spec->options[row], name, sizeof name);
+                buf_addf(out, "environment %s", name);
+                break;
+        }
+}
+
 static void print_help(const struct conf_spec *spec, const struct option *o, struct buf *out)
 {
         CLEANUP(buf_done) struct buf facts = BUF(4096);

@@ -283,6 +283,66 @@ static void test_refusals(void **state)
         }
 }
 
+/* [mailcow] and dir are lines 1 and 2. */
+static const struct place {
+        const char *text, *line;
+} PLACES[] = {
+        { "[stack]\nwarm = a b\n\nactive = b\n", "conf:6: [stack] b stands in both warm" },
+        { "[stack]\nwarm = postfix-mailcow\n", "conf:4: [stack] postfix-mailcow stands" },
+        { "[check]\ninterval = 3s\ntimeout = 2s\nstale = 5s\n", "conf:6: [check] stale must" },
+        { "[check]\n# slow\ninterval = 10s\n", "conf:5: [check] stale must" },
+        { "[check]\ntimeout = 30s\n", "conf:4: [check] stale must" },
+        { "[galera]\nhost = mysql\n", "conf:4: [galera] host: \"mysql\"" },
+        { "[galera]\nport = 1\nuser =\n", "conf:5: [galera] user" },
+        { "[volume]\nprovider = local\n", "conf:4: [volume] device must" },
+        { "[volume]\nprovider = hetzner\nid = x\n", "conf:5: [volume] id must" },
+        { "[ip]\nprovider = local\n", "conf:4: [ip] address must" },
+        { "[ip]\nprovider = hetzner\n", "conf:4: [ip] id must" },
+        { "[ip]\nprovider = hetzner\nid = 1\n  two\n", "conf:5: [ip] id: \"two\"" },
+        { "[probe]\nhost = ::1\nimap = x\n", "conf:5: [probe] imap: \"x\"" },
+        { "[probe]\ndisabled = pop3\n", "conf:4: [probe] disabled: there" },
+        { "[lease]\nrenew = 4s\n", "conf:4: [lease] renew must" },
+        { "[lease]\nttl = 2s\n", "conf:4: [lease] renew must" },
+        { "[node]\nname = n9\n[cluster]\nnodes = n1=10.0.0.1\n",
+          "conf:4: [cluster] nodes: this node, \"n9\"" },
+        { "[cluster]\nnodes = n1=10.0.0.1 n2\n", "conf:4: [cluster] nodes: \"n2\" is not" },
+        { "[node]\nname = n1\n[cluster]\nnodes = n1=10.0.0.1\n", "conf:6: [volume] provider" },
+        { "[node]\nname = n1\n[cluster]\nnodes = n1=10.0.0.1\n[volume]\nprovider = local\n"
+          "device = /dev/sdb\n",
+          "conf:8: [volume] provider" },
+};
+
+static void test_places(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(PLACES); i++) {
+                CLEANUP(buf_done) struct buf errors = BUF(8192);
+                CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
+
+                assert_true(load(PLACES[i].text, &c, &errors) < 0);
+                if (!strstr(buf_str(&errors), PLACES[i].line))
+                        fail_msg("%s-> %s", PLACES[i].text, buf_str(&errors));
+        }
+}
+
+/* The value may come from elsewhere: then that is where to look. */
+static void test_places_elsewhere(void **state)
+{
+        CLEANUP(buf_done) struct buf errors = BUF(8192);
+        CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
+
+        (void)state;
+        setenv("HAMON_CHECK_STALE", "1s", 1);
+        assert_true(load("", &c, &errors) < 0);
+        unsetenv("HAMON_CHECK_STALE");
+        assert_memory_equal(buf_str(&errors), "environment HAMON_CHECK_STALE: [check] stale", 44);
+
+        buf_reset(&errors);
+        put_file(at(&tmp, "mailcow.conf"), "# ports\nIMAP_PORT=mail:143\n");
+        assert_true(load("", &c, &errors) < 0);
+        assert_non_null(strstr(buf_str(&errors), "mailcow.conf:2: [probe] imap: \"mail:143\""));
+}
+
 static void test_all_mistakes_are_told(void **state)
 {
         CLEANUP(buf_done) struct buf errors = BUF(8192);
@@ -383,6 +443,8 @@ int main(void)
                 T(test_services),
                 T(test_where),
                 T(test_refusals),
+                T(test_places),
+                T(test_places_elsewhere),
                 T(test_all_mistakes_are_told),
                 T(test_unreadable),
                 T(test_sources),

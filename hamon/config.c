@@ -60,23 +60,32 @@ static int load(const struct config_files *f, struct config *c, struct buf *erro
         return conf_load(&CONFIG_SPEC, &in, c, errors, ret_sources);
 }
 
-/* Load, and check what no single row can. */
-static int load_checked(const struct config_files *f, struct config *c, struct buf *errors,
-                        struct conf_source *ret_sources)
+static int finish(const struct config_files *f, struct config *c, struct buf *errors,
+                  const struct conf_source *sources)
 {
-        CLEANUP(freep) struct conf_source *own = calloc(CONFIG_SPEC.n_options, sizeof *own);
-        struct conf_source *sources = ret_sources ? ret_sources : own;
+        int r = default_node_name(c);
 
-        if (!sources)
-                return -ENOMEM;
-        int r = load(f, c, errors, sources);
-        if (r < 0)
-                return r;
-        r = default_node_name(c);
         if (r == 0)
                 r = config_check(c, f, sources, errors);
         if (r < 0)
                 config_free(c);
+        return r;
+}
+
+/* Load, and check what no single row can. */
+static int load_checked(const struct config_files *f, struct config *c, struct buf *errors,
+                        struct conf_source *ret_sources)
+{
+        struct conf_source *sources = calloc(CONFIG_SPEC.n_options, sizeof *sources);
+
+        if (!sources)
+                return -ENOMEM;
+        int r = load(f, c, errors, sources);
+        if (r == 0)
+                r = finish(f, c, errors, sources);
+        if (r == 0 && ret_sources)
+                memcpy(ret_sources, sources, CONFIG_SPEC.n_options * sizeof *sources);
+        free(sources);
         return r;
 }
 

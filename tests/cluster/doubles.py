@@ -15,6 +15,7 @@ FATES = {
     "redeliver": "stored twice under one queue id, 250",
     "later-dot": "451 after the dot the first time",
     "later-stored": "451 after the dot the first time, and yet stored",
+    "disk-stored": "451 queue file write error after the dot the first time, and yet stored",
     "reject-dot": "550 after the dot",
     "silent": "nothing after the dot the first time, nothing stored",
     "silent-stored": "nothing after the dot the first time, and yet stored",
@@ -44,7 +45,7 @@ class Store:
         if again > 1 and fate not in ("reject-dot",):
             fate = "ok"
         if fate in ("ok", "twice", "redeliver", "later-stored", "silent-stored", "hangup-stored",
-                    "stranger"):
+                    "disk-stored", "stranger"):
             self.put(to, body, qid)
         if fate == "twice":
             self.put(to, body, "Q%d" % next(self.queue))
@@ -54,6 +55,8 @@ class Store:
             self.put(to, body, qid, time.time() + 600)
         if fate in ("later-dot", "later-stored"):
             return "451 4.3.0 later"
+        if fate == "disk-stored":
+            return "451 4.3.0 Error: queue file write error"
         if fate == "reject-dot":
             return "550 5.7.1 no"
         if fate.startswith("silent"):

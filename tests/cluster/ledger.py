@@ -3,8 +3,10 @@
 lost         got its 250 and is in no mailbox
 duplicates   copies beyond the first one
 unexplained  copies that nothing explains. Explained is a copy of another queue id only by an attempt
-             that ended without an answer after its final dot; one of the same queue id (the queue
-             delivered twice) only by a fault that struck between the two deliveries
+             that ended without an answer after its final dot, or with Postfix's "queue file write
+             error" while a fault lasted (what the disk took before it failed comes back with it); one
+             of the same queue id (the queue delivered twice) only by a fault that struck between the
+             two deliveries
 rejected     got a 5xx: an MTA would have sent it back
 open         had no answer when the run ended
 
@@ -38,6 +40,7 @@ class Log:
 
     def __init__(self, rows):
         self.acked, self.rejected, self.doubts, self.known = {}, set(), {}, set()
+        self.write_errors = {}  # wall clock times
         self.acks = []
         for row in rows:
             ident = row.get("id")
@@ -51,6 +54,8 @@ class Log:
                     self.rejected.add(ident)
                 elif row["at"] == "dot" and row["r"] in ("timeout", "lost"):
                     self.doubts[ident] = self.doubts.get(ident, 0) + 1
+                elif row["at"] == "dot" and "queue file write error" in row["text"]:
+                    self.write_errors.setdefault(ident, []).append(row["w"])
         self.acks.sort()
 
     def open(self):
@@ -143,7 +148,8 @@ def unexplained_copies(ident, copies, log, faults):
     queues = {}
     for copy in copies:
         queues.setdefault(copy["qid"], []).append(copy)
-    allowed = (ident in log.acked) + log.doubts.get(ident, 0)
+    allowed = (ident in log.acked) + log.doubts.get(ident, 0) + sum(
+        between(faults, w, w) for w in log.write_errors.get(ident, ()))
     bad = max(0, len(queues) - allowed)
     for same in queues.values():
         times = sorted(c["at"] or 0 for c in same)

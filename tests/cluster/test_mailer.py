@@ -76,6 +76,12 @@ class Mailer(unittest.TestCase):
     def test_stored_in_spite_of_a_451_is_unexplained(self):
         self.check(Rig({5: "later-stored"}), duplicates=1, unexplained=1)
 
+    def test_a_failing_disk_may_have_kept_it(self):
+        self.check(Rig({5: "disk-stored"}), duplicates=1, unexplained=1)
+        self.check(Rig({5: "disk-stored"}, faults=[{"w": time.time()}]), duplicates=1)
+        self.check(Rig({5: "later-stored"}, faults=[{"w": time.time()}]), duplicates=1,
+                   unexplained=1)
+
     def test_a_5xx_is_a_failure_and_not_tried_again(self):
         rig = Rig({6: "reject-dot"}, answers=["250 ok", "550 5.1.1 no"])
         self.check(rig, acked=MESSAGES - 2, rejected=2)

@@ -38,8 +38,8 @@ def phases(row, last, attachments, addresses, watched, journal):
     }
     for line in journal:
         state = re.match(r"(\d+\.\d+) .*event=state .*\bto=(\w+)", line)
-        if state and state.group(2) in STATES:
-            name, at = STATES[state.group(2)], float(state.group(1))
+        if state and state.group(2).upper() in STATES:
+            name, at = STATES[state.group(2).upper()], float(state.group(1))
             if begin <= at <= end and name not in found:
                 found[name] = at
     return {k: round((found[k] - begin) * 1000) for k in ORDER if found.get(k) is not None}

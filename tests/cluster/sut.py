@@ -131,14 +131,14 @@ class Hamon:
         return {node: self.status(node) for node in self.rig.alive()}
 
     def masters(self):
-        return [n for n, s in self.statuses().items() if s.get("state") == "MASTER"]
+        return [n for n, s in self.statuses().items() if s.get("state", "").lower() == "master"]
 
     def reason(self):
         """Why nobody leads, in the words of every node that can still be asked; '' if one has none."""
         words = []
         for node, s in self.statuses().items():
             why = s.get("why") or s.get("reason") or ""
-            if not why and s.get("state") not in ("MASTER",):
+            if not why and s.get("state", "").lower() != "master":
                 return ""
             words.append("%s %s %s" % (node, s.get("state", "-"), why))
         return "; ".join(words)

@@ -12,7 +12,7 @@ WATCHED = [{"w": 90.1, "writers": [["n1", 1]]}, {"w": 100.6, "writers": []},
            {"w": 101.0, "writers": [["n2", 2]]}]
 JOURNAL = ["99.0 level=info event=state from=STANDBY to=CLAIMING by=hint",
            "100.2 level=info event=state from=STANDBY to=CLAIMING by=hint",
-           "100.3 level=info event=state from=CLAIMING to=PROMOTING by=won", "nonsense"]
+           "100.3 level=info event=state from=claiming to=promoting by=lease_won", "nonsense"]
 
 
 class Phases(unittest.TestCase):

@@ -90,6 +90,7 @@ struct config {
         } control;
         struct {
                 int level; /* enum log_level */
+                char *events;
         } log;
 };
 

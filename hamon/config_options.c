@@ -582,6 +582,14 @@ static const struct option OPTIONS[] = {
           .def = "info",
           .help = "error: a human must act; warn: degraded; info: something changed; debug: each "
                   "check." },
+        { .section = "log",
+          .key = "events",
+          .type = OPT_STRING,
+          .offset = AT(log.events),
+          .max = 4000,
+          .def = "/var/lib/mailcow-ha/events",
+          .help = "File of what happened, for `hamon events`; at most 1 MiB, and as much again in "
+                  "file.1. Empty: none." },
 };
 
 const struct conf_spec CONFIG_SPEC = { .options = OPTIONS,

@@ -1,6 +1,7 @@
 /* hamond, the engine: the verbs that need the event loop, Docker or the database. The front has
  * parsed and checked the command line already; it is parsed again here because exec hands over
  * words, not structs. */
+#include "hamon/cmd_events.h"
 #include "hamon/cmd_fence.h"
 #include "hamon/cmd_ip.h"
 #include "hamon/cmd_lease.h"
@@ -8,6 +9,7 @@
 #include "hamon/cmd_stack.h"
 #include "hamon/cmd_store.h"
 #include "hamon/cmd_volume.h"
+#include "hamon/cmd_why.h"
 #include "hamon/config.h"
 #include "hamon/daemon.h"
 #include "hamon/direct.h"
@@ -22,11 +24,12 @@ static const struct engine_row {
         int (*run)(const char *file);
         int (*run_words)(const char *file, int argc, char **argv); /* with words of its own */
 } ENGINE[] = {
-        { "run", daemon_run, NULL },      { "check", direct_check, NULL },
-        { "fence", NULL, fence_command }, { "guard", guard_main, NULL },
-        { "ip", NULL, ip_command },       { "lease", NULL, lease_command },
-        { "probe", NULL, probe_command }, { "stack", NULL, stack_command },
-        { "store", NULL, store_command }, { "volume", NULL, volume_command },
+        { "run", daemon_run, NULL },        { "check", direct_check, NULL },
+        { "fence", NULL, fence_command },   { "guard", guard_main, NULL },
+        { "ip", NULL, ip_command },         { "lease", NULL, lease_command },
+        { "probe", NULL, probe_command },   { "stack", NULL, stack_command },
+        { "store", NULL, store_command },   { "volume", NULL, volume_command },
+        { "events", NULL, events_command }, { "why", NULL, why_command },
 };
 
 int main(int argc, char **argv)

@@ -31,6 +31,7 @@ struct hook {
         struct loop *loop;
         char record[128];
         hook_fn fn;
+        hook_line_fn line_fn;
         void *arg;
 
         bool busy;
@@ -62,9 +63,12 @@ static void take_line(struct stream *s)
                 return;
         if (s == &h->err)
                 str_copy(h->last, sizeof h->last, s->line);
-        if (h->lines++ < HOOK_LINES)
-                log_event(LOG_INFO, "hook_output", LS("hook", h->name), LS("stream", s->name),
-                          LS("line", s->line));
+        if (h->lines++ >= HOOK_LINES)
+                return;
+        log_event(LOG_INFO, "hook_output", LS("hook", h->name), LS("stream", s->name),
+                  LS("line", s->line));
+        if (h->line_fn)
+                h->line_fn(h->arg, h->result.id, s->line, loop_now(h->loop) - h->started);
 }
 
 static void take_bytes(struct stream *s, const char *data, size_t len)
@@ -348,6 +352,11 @@ void hook_kill(struct hook *h, bool now)
 }
 
 /* ---- the object ---- */
+
+void hook_lines(struct hook *h, hook_line_fn fn)
+{
+        h->line_fn = fn;
+}
 
 bool hook_busy(const struct hook *h)
 {

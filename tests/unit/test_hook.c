@@ -246,6 +246,31 @@ static void test_output(void **unused)
         assert_true(file_has(log, "line=\"say \\\"hi\\\"\\x09x\"\n"));
 }
 
+static char told[256];
+
+static void on_line(void *arg, uint64_t id, const char *line, msec_t since)
+{
+        size_t len = strlen(told);
+
+        assert_ptr_equal(arg, &result);
+        assert_int_equal(id, hook_facts(hook).id);
+        assert_true(since >= 0);
+        snprintf(told + len, sizeof told - len, "%s|", line);
+}
+
+static void test_lines_told(void **unused)
+{
+        (void)unused;
+        hook_lines(hook, on_line);
+        told[0] = '\0';
+        run_script("echo one; echo; sleep 0.05; echo two >&2; printf three");
+        assert_true(strstr(told, "one|") && strstr(told, "two|") && strstr(told, "three|"));
+        assert_int_equal(strlen(told), 14);
+        hook_lines(hook, NULL);
+        run_script("echo four");
+        assert_int_equal(strlen(told), 14);
+}
+
 static void test_flood(void **unused)
 {
         (void)unused;
@@ -410,6 +435,7 @@ int main(void)
                 TEST(test_deadline),
                 TEST(test_stopped),
                 TEST(test_output),
+                TEST(test_lines_told),
                 TEST(test_flood),
                 TEST(test_keeper_killed),
                 TEST(test_daemon_killed),

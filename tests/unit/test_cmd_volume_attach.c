@@ -151,31 +151,30 @@ static void order(void **unused)
 
 /* ---- the lease ---- */
 
-/* Gone at each moment there is: what was sent before stands, nothing is sent after. */
+/* Gone at each moment there is: what was sent before stands, nothing is sent after. How often it
+ * asks for one fresh commit depends on how busy the machine is. */
 static void lease_goes(void **unused)
 {
-        unsigned long most = 0;
+        bool stopped_at[4] = { false };
         int last = -1;
 
         (void)unused;
-        for (unsigned n = 1; n < 40 && last != 0; n++) {
+        for (unsigned n = 1; n < 60 && last != 0; n++) {
                 before(NULL);
                 hetzner_say(&fake, "put volume 7 server 42");
                 setenv("HAMON_FROM", "n2", 1);
-                setenv("HAMON_FROM_SILENT", "1", 1);
                 sx.lease->no_after = n;
                 step_run((const char *const[]){ "volume", "attach", NULL });
                 last = sx.ran.code;
-                if (last == 0)
-                        break;
-                step_expect(1, "we do not have the lease: n9 has it");
-                assert_in_range(changes(), most, most + 1); /* each time at most one step further */
-                most = changes();
-                if (most < 2)
-                        server_is("42");
+                unsigned long sent = changes(); /* poweroff, detach, attach */
+                assert_in_range(sent, 0, 3);
+                stopped_at[sent] = true;
+                server_is(sent == 3 ? "41" : sent == 2 ? "null" : "42");
+                if (last != 0)
+                        step_expect(1, "we do not have the lease: n9 has it");
         }
         assert_int_equal(last, 0);
-        assert_int_equal(changes(), 3); /* poweroff, detach, attach */
+        assert_true(stopped_at[0] && stopped_at[1] && stopped_at[2] && stopped_at[3]);
 }
 
 /* Every change had its own fresh commit: the daemon was asked at least twice for each. */

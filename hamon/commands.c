@@ -35,6 +35,11 @@ const struct command COMMANDS[] = {
         { "why", "[--json]", "the daemon's last decisions, and the reason for each", NULL, NULL },
         { "store", "init [--print]", "make hamon's tables, row and user in the database", NULL,
           NULL },
+        { "switchover", "[--to NODE]", "hand the service to another node, losing nothing",
+          cmd_switchover, NULL },
+        { "maintenance", "on [--for TIME] | off", "this node does not lead while it is on",
+          cmd_maintenance, NULL },
+        { "ack", "", "the breaker's alert is seen: automatic fail-over goes on", cmd_ack, NULL },
         { "version", "", "print the version", cmd_version, NULL },
         { "help", "[COMMAND]", "print this, or what one command does", cmd_help, NULL },
 };

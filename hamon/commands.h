@@ -30,6 +30,9 @@ int cmd_status(const struct cli *c);
 int cmd_config(const struct cli *c);
 int cmd_notify(const struct cli *c);
 int cmd_notify_galera(const struct cli *c);
+int cmd_switchover(const struct cli *c);
+int cmd_maintenance(const struct cli *c);
+int cmd_ack(const struct cli *c);
 int cmd_version(const struct cli *c);
 int cmd_help(const struct cli *c);
 

@@ -42,7 +42,7 @@ struct config {
         } stack;
         struct {
                 char *socket, *host;
-                uint64_t port;
+                uint64_t port, peer_port;
                 char *user, *password_file, *database;
         } galera;
         struct {

@@ -27,6 +27,15 @@ static const struct request_row {
         [REQ_STATUS_JSON] = { "status-json", false, false },
         [REQ_NOTIFY] = { "notify", true, true },
         [REQ_GALERA] = { "galera", false, true }, /* a hint to look, believed in nothing else */
+        [REQ_LEASE] = { "lease", true, true },
+        [REQ_EPOCH] = { "epoch", true, true },
+        [REQ_SWITCHOVER] = { "switchover", true, true },
+        [REQ_MAINTENANCE] = { "maintenance", true, true },
+        [REQ_ACK] = { "ack", true, false },
+        [REQ_TAKE] = { "take", true, false },
+        [REQ_RELEASE] = { "release", true, false },
+        [REQ_OPERATION] = { "operation", true, true },
+        [REQ_WHY] = { "why", false, false },
 };
 
 enum { CLIENT_MS = 2000, OTHERS_MAX = CONTROL_MAX_CLIENTS / 2 };

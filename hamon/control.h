@@ -14,6 +14,15 @@ enum request {
         REQ_STATUS_JSON, /* for programs */
         REQ_NOTIFY,      /* keepalived speaks; root only */
         REQ_GALERA,      /* wsrep_notify_cmd: ask the database now */
+        REQ_LEASE,       /* EPOCH: may this node write? Renews at once; root only, as all below */
+        REQ_EPOCH,       /* N: the volume's epoch file is that far */
+        REQ_SWITCHOVER,  /* [NODE] */
+        REQ_MAINTENANCE, /* on|off MS */
+        REQ_ACK,
+        REQ_TAKE,      /* claim the lease as soon as that is allowed */
+        REQ_RELEASE,   /* give the lead back, step by step */
+        REQ_OPERATION, /* N: how what was asked for is going */
+        REQ_WHY,       /* anyone: the last decisions */
         REQ_COUNT_
 };
 

@@ -4,6 +4,8 @@
  * costs one judgement, not thousands. */
 #include "hamon/daemon.h"
 
+#include "hamon/lead.h"
+
 #include "hamon/beat.h"
 #include "hamon/control.h"
 #include "hamon/feed.h"
@@ -30,6 +32,7 @@ struct daemon {
         struct galera *galera;
         struct keepalived *keepalived;
         struct control *control;
+        struct lead *lead; /* NULL: no cluster, this node is only watched */
         struct beat beat;
 
         struct timer tick, judge, due, resync, watchdog;
@@ -59,6 +62,11 @@ static void track(struct daemon *d, msec_t now)
 {
         int value = d->node.verdict.fitness == FIT ? TRACK_FIT : TRACK_UNFIT;
 
+        if (d->lead) { /* keepalived follows the lease */
+                if (lead_track(d->lead, &value))
+                        track_write(d, value);
+                return;
+        }
         if (d->node.verdict.fitness == UNSURE &&
             (d->node.role == ROLE_MASTER || now - d->started < d->config.check.stale))
                 return;
@@ -107,6 +115,7 @@ static void after_gap(struct daemon *d, msec_t gap, msec_t now)
         log_event(LOG_WARN, "clock_gap", LI("ms", gap));
         d->last_tick = now;
         node_gap(&d->node, now);
+        lead_gap(d->lead, gap);
         track_write(d, TRACK_UNFIT); /* somebody else may lead by now */
         if (start_docker(d) < 0)
                 log_event(LOG_ERROR, "docker", LS("error", "out of memory"));
@@ -129,10 +138,16 @@ static void judge(struct daemon *d, enum fold fold)
         if (d->docker_dirty && d->docker) {
                 d->docker_dirty = false;
                 feed_docker(&d->node, d->docker);
+                if (docker_synced(d->docker)) {
+                        struct fence_target t;
+                        feed_target(&d->node, d->docker, &t);
+                        lead_target(d->lead, &t);
+                }
         }
         if (node_eval(&d->node, fold, now, on_change, d))
                 log_verdict(d);
         track(d, now);
+        lead_wake(d->lead);
 
         msec_t next = node_next(&d->node, now);
         if (next >= 0)
@@ -169,10 +184,23 @@ static void on_vrrp(void *arg, enum vrrp_state s)
         struct daemon *d = arg;
         enum role before = d->node.role;
 
+        if (d->lead) { /* a hint */
+                log_event(LOG_INFO, "vrrp", LS("state", VRRP_STATES[s]));
+                lead_vrrp(d->lead, s);
+                return;
+        }
         node_set_role(&d->node, role_of(s), s == VRRP_FAULT);
         log_event(LOG_INFO, "vrrp", LS("state", VRRP_STATES[s]), LS("role", ROLES[d->node.role]));
         if (d->node.role != before)
                 timer_set(&d->judge, 0);
+}
+
+static void on_lead(void *arg)
+{
+        struct daemon *d = arg;
+
+        node_set_role(&d->node, lead_role(d->lead), false);
+        timer_set(&d->judge, 0);
 }
 
 static void on_judge(void *arg)
@@ -188,6 +216,7 @@ static void on_tick(void *arg)
         judge(d, FOLD_TICK); /* before last_tick moves: a gap shows here at the latest */
         d->last_tick = loop_now(&d->loop);
         beat_write(&d->beat, d->last_tick);
+        lead_tick(d->lead);
         if (d->docker || start_docker(d) == 0)
                 docker_poll(d->docker);
         galera_poll(d->galera);
@@ -226,10 +255,10 @@ static void on_request(void *arg, enum request req, const char *words, struct bu
                 buf_addf(out, "%s\n", node_check_line(&d->node, now, line, sizeof line));
                 break;
         case REQ_STATUS:
-                status_text(&d->node, now, out);
+                status_text(&d->node, d->lead ? lead_ha(d->lead) : NULL, now, out);
                 break;
         case REQ_STATUS_JSON:
-                status_json(&d->node, now, out);
+                status_json(&d->node, d->lead ? lead_ha(d->lead) : NULL, now, out);
                 break;
         case REQ_NOTIFY:
                 if (keepalived_parse(words, &s) < 0) {
@@ -248,7 +277,8 @@ static void on_request(void *arg, enum request req, const char *words, struct bu
                 galera_poll(d->galera);
                 buf_adds(out, "ok\n");
                 break;
-        case REQ_COUNT_:
+        default:
+                lead_request(d->lead, req, words, out);
                 break;
         }
 }
@@ -442,6 +472,25 @@ static int take_up(struct daemon *d)
         return 0;
 }
 
+static int start_lead(struct daemon *d)
+{
+        const struct lead_needs needs = { .loop = &d->loop,
+                                          .file = d->file,
+                                          .config = &d->config,
+                                          .node = &d->node,
+                                          .arg = d,
+                                          .changed = on_lead };
+
+        if (d->config.cluster.nodes.n == 0)
+                return 0;
+        int r = lead_new(&needs, &d->lead);
+        if (r < 0)
+                return r;
+        lead_vrrp(d->lead, keepalived_state(d->keepalived));
+        on_lead(d);
+        return 0;
+}
+
 static int start(struct daemon *d)
 {
         int r;
@@ -455,7 +504,7 @@ static int start(struct daemon *d)
         if ((r = take_up(d)) < 0)
                 return r;
         d->exit_code = EX_CONFIG;
-        if ((r = make_galera(d, &d->galera)) < 0)
+        if ((r = make_galera(d, &d->galera)) < 0 || (r = start_lead(d)) < 0)
                 return r;
         d->exit_code = EX_OSERR;
         if ((r = start_docker(d)) < 0)
@@ -473,6 +522,7 @@ static void stop(struct daemon *d)
 {
         sd_notify_send("STOPPING=1");
         control_free(d->control);
+        lead_free(d->lead); /* the lease stays ours, and what runs here runs on */
         docker_free(d->docker);
         galera_free(d->galera);
         keepalived_free(d->keepalived); /* its files stay: a restart moves nothing */

@@ -47,3 +47,13 @@ void feed_docker(struct node *n, const struct docker *d)
         else
                 feed_ends(n, d);
 }
+
+void feed_target(const struct node *n, const struct docker *d, struct fence_target *t)
+{
+        t->n = 0;
+        for (size_t i = 0; i < docker_count(d) && t->n < TARGET_IDS; i++) {
+                const struct docker_container *c = docker_get(d, i);
+                if (node_set_of(n, c->service) == SET_ACTIVE)
+                        str_copy(t->id[t->n++], TARGET_ID_SIZE, c->id);
+        }
+}

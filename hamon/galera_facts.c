@@ -54,6 +54,7 @@ static const struct field FIELDS[] = {
         FACT(STATUS, "WSREP_DESYNC_COUNT", K_U64, facts.desync_count),
         FACT(STATUS, "WSREP_EVS_STATE", K_TEXT, facts.evs_state),
         FACT(STATUS, "WSREP_EVS_DELAYED", K_TEXT, facts.evs_delayed),
+        FACT(STATUS, "WSREP_INCOMING_ADDRESSES", K_TEXT, facts.members),
         FACT(VARIABLE, "wsrep_on", K_ON, on),
         FACT(VARIABLE, "wsrep_provider", K_NAMED, provider),
         FACT(VARIABLE, "wsrep_reject_queries", K_NAMED, facts.rejecting),

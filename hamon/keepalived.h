@@ -11,8 +11,9 @@ struct keepalived;
 enum vrrp_state { VRRP_UNKNOWN, VRRP_BACKUP, VRRP_MASTER, VRRP_FAULT, VRRP_STOP, VRRP_COUNT_ };
 extern const char *const VRRP_STATES[VRRP_COUNT_]; /* UNKNOWN, BACKUP, MASTER, FAULT, STOP */
 
-#define TRACK_FIT   0
-#define TRACK_UNFIT (-254) /* FAULT whatever the base priority (facts: keepalived.conf(5)) */
+#define TRACK_FIT    0
+#define TRACK_HOLDER 100    /* leads: above every base priority below 154 */
+#define TRACK_UNFIT  (-254) /* FAULT whatever the base priority (facts: keepalived.conf(5)) */
 
 struct keepalived_config {
         const char *track_file; /* "" = none */

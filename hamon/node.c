@@ -157,6 +157,14 @@ int node_reconfigure(struct node *n, const struct config *c)
         return r;
 }
 
+enum set node_set_of(const struct node *n, const char *service)
+{
+        bool found;
+        size_t at = place(n, service, &found);
+
+        return found ? n->services[at].set : SET_ACTIVE;
+}
+
 /* ---- facts in ---- */
 
 void node_engine(struct node *n, enum engine_state s, const char *text, bool synced)
@@ -353,6 +361,20 @@ static struct node_verdict judge(struct node *n, msec_t now)
                         (struct node_check){ node_check_state(n, i), node_check_required(n, i) };
 
         return node_judge(n->checks, node_n_checks(n), now);
+}
+
+enum fitness node_candidate(struct node *n)
+{
+        if (!n->led)
+                return n->verdict.fitness;
+        for (size_t i = 0; i < node_n_checks(n); i++) {
+                bool active =
+                        i >= FIRST_SERVICE && (i >= FIRST_SERVICE + n->n_services || /* a probe */
+                                               n->services[i - FIRST_SERVICE].set == SET_ACTIVE);
+                n->checks[i] = (struct node_check){ node_check_state(n, i),
+                                                    node_check_required(n, i) && !active };
+        }
+        return node_judge(n->checks, node_n_checks(n), n->judged_at).fitness;
 }
 
 bool node_eval(struct node *n, enum fold fold, msec_t now, node_change_fn fn, void *arg)

@@ -63,6 +63,9 @@ void node_done(struct node *n);
 /* Take over a new configuration; verdicts of services that stay are kept. */
 int node_reconfigure(struct node *n, const struct config *c);
 
+/* A service nobody has heard of counts as active, as in [stack]. */
+enum set node_set_of(const struct node *n, const char *service);
+
 /* ---- facts in ---- */
 void node_engine(struct node *n, enum engine_state s, const char *text, bool synced);
 /* A full picture of the containers: begin, one call per container, end (what was not named is
@@ -105,6 +108,10 @@ void node_probes_forget(struct node *n);
 
 /* Step the checks and judge the node. Returns true if fitness or reason changed. */
 bool node_eval(struct node *n, enum fold fold, msec_t now, node_change_fn fn, void *arg);
+
+/* Could this node lead, whatever it does now? By a standby's measure, as of the last node_eval().
+ */
+enum fitness node_candidate(struct node *n);
 
 /* ms until some check's grace runs out, -1 = nothing is running. */
 msec_t node_next(const struct node *n, msec_t now);

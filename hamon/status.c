@@ -83,7 +83,29 @@ static void add_containers(cJSON *root, const struct node *n)
         }
 }
 
-int status_json(const struct node *n, msec_t now, struct buf *out)
+static void add_lease(cJSON *root, const struct ha *ha, msec_t now)
+{
+        const struct lease *l = &ha->lease;
+        cJSON *o;
+
+        cJSON_AddStringToObject(root, "state", HA_STATES[ha->state]);
+        add_int(root, "epoch", (int64_t)(l->held ? l->epoch : l->row.epoch));
+        o = cJSON_AddObjectToObject(root, "lease");
+        cJSON_AddStringToObject(o, "holder", l->held ? l->me : l->known ? l->row.holder : "");
+        add_int(o, "epoch", (int64_t)(l->held ? l->epoch : l->row.epoch));
+        add_int(o, "age_ms",
+                l->held    ? lease_renewed(l, now)
+                : l->known ? now - l->still_since
+                           : -1);
+        add_int(o, "valid_ms", lease_valid(l, now) ? l->valid_until - now : 0);
+        cJSON_AddBoolToObject(o, "known", l->known);
+        o = cJSON_AddObjectToObject(root, "breaker");
+        bool banned = breaker_banned(&ha->breaker, now);
+        cJSON_AddBoolToObject(o, "open", banned || ha->state == ST_HALTED);
+        add_int(o, "until_ms", banned ? ha->breaker.banned_until - now : 0);
+}
+
+int status_json(const struct node *n, const struct ha *ha, msec_t now, struct buf *out)
 {
         char msg[320];
         cJSON *root = cJSON_CreateObject();
@@ -96,6 +118,8 @@ int status_json(const struct node *n, msec_t now, struct buf *out)
         add_int(root, "age_ms", n->verdict.age + now - n->judged_at);
         add_int(root, "since_ms", now - n->verdict_since);
         cJSON_AddStringToObject(root, "version", MHA_VERSION);
+        if (ha)
+                add_lease(root, ha, now);
         add_checks(root, n, now);
         add_galera(root, &n->galera_facts);
         add_containers(root, n);
@@ -149,7 +173,26 @@ static void text_checks(const struct node *n, msec_t now, struct buf *out)
         }
 }
 
-int status_text(const struct node *n, msec_t now, struct buf *out)
+static void text_lease(const struct ha *ha, msec_t now, struct buf *out)
+{
+        const struct lease *l = &ha->lease;
+        char age[24];
+
+        buf_addf(out, "  %s for %s; ", HA_STATES[ha->state],
+                 ago(now - ha->state_since, age, sizeof age));
+        if (!l->known && !l->held)
+                buf_adds(out, "who leads is not known\n");
+        else if (lease_valid(l, now))
+                buf_addf(out, "leads in epoch %llu, lease good for %lld ms\n",
+                         (unsigned long long)l->epoch, (long long)(l->valid_until - now));
+        else if (!l->row.holder[0])
+                buf_addf(out, "nobody leads (epoch %llu)\n", (unsigned long long)l->row.epoch);
+        else
+                buf_addf(out, "%s leads in epoch %llu\n", l->row.holder,
+                         (unsigned long long)l->row.epoch);
+}
+
+int status_text(const struct node *n, const struct ha *ha, msec_t now, struct buf *out)
 {
         char msg[320], age[24];
 
@@ -157,6 +200,8 @@ int status_text(const struct node *n, msec_t now, struct buf *out)
                  FITNESSES[n->verdict.fitness], reason_name(n->verdict.reason),
                  ago(now - n->verdict_since, age, sizeof age));
         buf_addf(out, "  %s\n", node_message(n, msg, sizeof msg));
+        if (ha)
+                text_lease(ha, now, out);
         text_checks(n, now, out);
         return out->error;
 }

@@ -82,7 +82,7 @@ int store_sql_statement(struct buf *out, const struct store_names *n,
 int store_sql_row(const char *const *values, unsigned n, struct lease_row *ret)
 {
         struct lease_row row = { .epoch = 0 };
-        uint64_t age;
+        uint64_t age = 0;
         uint64_t *const numbers[] = { &row.incarnation, &row.token,     &row.epoch,
                                       &row.beat,        &row.failovers, &age };
         const char *loser = n == STORE_ROW ? values[1 + ARRAY_SIZE(numbers)] : NULL;

@@ -85,6 +85,7 @@ struct galera_facts {
         char cluster_uuid[40];   /* wsrep_cluster_state_uuid */
         char evs_state[16];      /* "OPERATIONAL", "GATHER" …; empty: no group connection */
         char evs_delayed[128];   /* members Galera finds slow; empty is healthy */
+        char members[256];       /* wsrep_incoming_addresses: "10.0.0.1:3306,AUTO,…" */
         unsigned error;          /* MariaDB error number when reach is not DB_OK */
         char text[160];          /* the server's or client's own message */
 };

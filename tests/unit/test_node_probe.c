@@ -174,7 +174,7 @@ static void test_status(void **state)
         make_fit(ROLE_MASTER);
         node_probing(&fx.node, true);
         round_with(PROBE_SIEVE, REFUSED, "127.0.0.1:4190: Connection refused");
-        assert_int_equal(status_json(&fx.node, fx.now, &out), 0);
+        assert_int_equal(status_json(&fx.node, NULL, fx.now, &out), 0);
         const char *smtp = strstr(buf_str(&out), "{\"name\":\"smtp\",\"verdict\":\"up\"");
         assert_non_null(smtp);
         assert_non_null(strstr(smtp, "\"required\":true"));
@@ -183,7 +183,7 @@ static void test_status(void **state)
         assert_non_null(strstr(sieve, "\"message\":\"127.0.0.1:4190: Connection refused\""));
         assert_null(strstr(smtp, "\"volume\""));
         buf_reset(&out);
-        assert_int_equal(status_text(&fx.node, fx.now, &out), 0);
+        assert_int_equal(status_text(&fx.node, NULL, fx.now, &out), 0);
         assert_non_null(strstr(buf_str(&out), "answers [probe]\n"));
         assert_non_null(strstr(buf_str(&out), "Connection refused [probe] (optional)\n"));
 }

@@ -74,7 +74,7 @@ static cJSON *json(void)
 {
         CLEANUP(buf_done) struct buf out = BUF(4 * 1024 * 1024);
 
-        assert_int_equal(status_json(&fx.node, fx.now, &out), 0);
+        assert_int_equal(status_json(&fx.node, NULL, fx.now, &out), 0);
         assert_int_equal(out.data[out.len - 1], '\n');
         assert_ptr_equal(strchr(out.data, '\n'), out.data + out.len - 1); /* one line */
         cJSON *root = cJSON_ParseWithOpts(out.data, NULL, 0);
@@ -276,7 +276,7 @@ static void test_after_reconfigure(void **state)
         check_contract(root);
         assert_string_equal(string(root, "node"), "n2");
         cJSON_Delete(root);
-        assert_int_equal(status_text(&fx.node, fx.now, &out), 0);
+        assert_int_equal(status_text(&fx.node, NULL, fx.now, &out), 0);
 }
 
 /* Nothing of it can break out of its string. */
@@ -324,8 +324,8 @@ static void test_buffer_too_small(void **state)
 
         (void)state;
         fill();
-        assert_int_equal(status_json(&fx.node, fx.now, &json_out), -EFBIG);
-        assert_int_equal(status_text(&fx.node, fx.now, &text_out), -EFBIG);
+        assert_int_equal(status_json(&fx.node, NULL, fx.now, &json_out), -EFBIG);
+        assert_int_equal(status_text(&fx.node, NULL, fx.now, &text_out), -EFBIG);
 }
 
 /* ---- for people ---- */
@@ -346,13 +346,13 @@ static void test_text(void **state)
         fill();
         for (size_t i = 0; i < ARRAY_SIZE(AGES); i++) {
                 CLEANUP(buf_done) struct buf out = BUF(64 * 1024);
-                assert_int_equal(status_text(&fx.node, fx.now + AGES[i].age, &out), 0);
+                assert_int_equal(status_text(&fx.node, NULL, fx.now + AGES[i].age, &out), 0);
                 if (!strstr(buf_str(&out), AGES[i].text))
                         fail_msg("%s", buf_str(&out));
         }
 
         CLEANUP(buf_done) struct buf out = BUF(64 * 1024);
-        assert_int_equal(status_text(&fx.node, fx.now, &out), 0);
+        assert_int_equal(status_text(&fx.node, NULL, fx.now, &out), 0);
         const char *text = buf_str(&out);
         assert_memory_equal(text, "n1  standby  fit (ok)", 21);
         assert_non_null(strstr(text, "docker "));

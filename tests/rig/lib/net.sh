@@ -22,7 +22,9 @@ cmd_client() {
 switch_up() {
 	ip netns add "$SWITCH"
 	in_client ip link set lo up
-	in_client ip link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
+	# A fixed address: it would else be that of its lowest port, and change with every port that comes or goes;
+	# whoever knew it would talk to nobody until its neighbour entry expires (30 s were seen).
+	in_client ip link add br0 address 02:6d:68:61:00:01 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
 	in_client ip addr add "$RIG_CLIENT/24" dev br0
 	in_client ip link set br0 up
 	in_client nft -f - <<-'EOF'

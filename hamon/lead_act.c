@@ -1,0 +1,130 @@
+/* Core's actions are data; here each is carried out. What fails shows in the facts of the next
+ * step. */
+#include "hamon/lead_impl.h"
+
+#include "lib/log.h"
+#include <inttypes.h>
+#include <string.h>
+
+enum { ENV_VALUE = 512 };
+
+/* ---- hooks ---- */
+
+struct hook_env {
+        char text[16][ENV_VALUE];
+        const char *list[18];
+        size_t n;
+};
+
+PRINTF(3, 4) static void put(struct hook_env *e, const char *key, const char *fmt, ...)
+{
+        char *dst = e->text[e->n];
+        va_list ap;
+
+        int len = snprintf(dst, ENV_VALUE, "%s=", key);
+        va_start(ap, fmt);
+        vsnprintf(dst + len, ENV_VALUE - (size_t)len, fmt, ap);
+        va_end(ap);
+        e->list[e->n++] = dst;
+        e->list[e->n] = NULL;
+}
+
+static void fill_env(const struct lead *l, const struct ha_action *a, struct hook_env *e)
+{
+        put(e, "PATH", "%s", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        put(e, "LC_ALL", "%s", "C");
+        put(e, "HAMON_NODE", "%s", l->needs.config->node.name);
+        put(e, "HAMON_EPOCH", "%" PRIu64, a->epoch);
+        put(e, "HAMON_INCARNATION", "%016" PRIx64, l->ha.lease.incarnation);
+        put(e, "HAMON_REASON", "%s", a->reason);
+        put(e, "HAMON_FROM", "%s", a->from);
+        put(e, "HAMON_TO", "%s", a->to);
+        put(e, "HAMON_CONFIG", "%s", l->needs.file);
+        put(e, "HAMON_DEADLINE_MS", "%lld", (long long)a->deadline);
+        put(e, "HAMON_MODE", "%s", HA_MODES[a->mode]);
+        put(e, "HAMON_HOOKS", "%s", l->needs.config->hooks.dir);
+}
+
+void lead_start_hook(struct lead *l, const struct ha_action *a)
+{
+        CLEANUP(buf_done) struct buf error = BUF(1024);
+        struct hook_env env = { .n = 0 };
+        char path[PATH_MAX], also[PATH_MAX];
+
+        fill_env(l, a, &env);
+        snprintf(path, sizeof path, "%s/%s.sh", l->needs.config->hooks.dir, HA_HOOKS[a->hook]);
+        snprintf(also, sizeof also, "%s/%s.d", l->needs.config->hooks.dir, HA_HOOKS[a->hook]);
+        const struct hook_run run = { .id = a->id,
+                                      .name = HA_HOOKS[a->hook],
+                                      .path = path,
+                                      .also = also,
+                                      .env = env.list,
+                                      .deadline = a->deadline };
+        log_event(LOG_INFO, "hook_start", LS("hook", run.name), LS("mode", HA_MODES[a->mode]),
+                  LI("id", a->id), LI("epoch", a->epoch), LS("reason", a->reason));
+        if (hook_start(l->hook, &run, &error) < 0) {
+                log_event(LOG_ERROR, "hook_refused", LS("hook", run.name),
+                          LS("error", buf_str(&error)));
+                l->hook_refused = a->id;
+                lead_wake(l);
+        }
+}
+
+/* ---- words ---- */
+
+static void note(struct lead *l, const struct ha_action *a, msec_t now)
+{
+        l->history[l->n_history++ % LEAD_HISTORY] = (struct lead_moment){ .at = now,
+                                                                          .from = a->from_state,
+                                                                          .to = a->to_state,
+                                                                          .event = a->event,
+                                                                          .comment = a->comment };
+        log_event(LOG_INFO, "state", LS("from", HA_STATES[a->from_state]),
+                  LS("to", HA_STATES[a->to_state]), LS("by", HA_EVENTS[a->event]),
+                  LI("epoch", l->ha.lease.held ? l->ha.lease.epoch : 0), LS("msg", a->comment));
+}
+
+static void answered(struct lead *l, const struct ha_action *a)
+{
+        struct lead_operation *o = &l->operation;
+
+        if (o->number == 0 || o->state != OPERATION_RUNNING)
+                return;
+        str_copy(o->sentence, sizeof o->sentence, a->comment);
+        if (!a->accepted)
+                o->state = OPERATION_FAILED;
+        o->accepted = a->accepted;
+}
+
+void lead_act(struct lead *l, const struct ha_action *a, msec_t now)
+{
+        switch (a->kind) {
+        case ACTION_START_HOOK:
+                if (a->hook == HOOK_MASTER && !lead_guarded(l, now))
+                        lead_guard_hold(l, a, now);
+                else
+                        lead_start_hook(l, a);
+                break;
+        case ACTION_KILL_HOOK:
+                lead_guard_drop(l);
+                hook_kill(l->hook, true);
+                break;
+        case ACTION_ALERT:
+                log_event(LOG_ERROR, "alert", LS("alert", HA_ALERTS[a->alert]),
+                          LS("state", HA_STATES[l->ha.state]));
+                break;
+        case ACTION_NOTE:
+                note(l, a, now);
+                break;
+        case ACTION_ANSWER:
+                answered(l, a);
+                break;
+        case ACTION_FENCE_NOW:
+                guard_fence_now(l->guard);
+                break;
+        case ACTION_HINT:
+        case ACTION_ASK:
+                lead_others(l, a);
+                break;
+        }
+}

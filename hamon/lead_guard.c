@@ -1,0 +1,98 @@
+/* The guard as this node's leading part sees it: told each new deadline, and asked whether it
+ * lives. Nobody leads without a guard that has said that it knows: the main process may stop at any
+ * moment, and then only the guard ends what writes here. */
+#include "hamon/lead_impl.h"
+
+#include "lib/log.h"
+#include <errno.h>
+#include <string.h>
+
+enum { ARM_WAIT_MS = 3000 };
+
+bool lead_guarded(const struct lead *l, msec_t now)
+{
+        return guard_acked(l->guard) > now;
+}
+
+/* The action may wait for the guard's word: until then its hook counts as running. */
+void lead_guard_hold(struct lead *l, const struct ha_action *a, msec_t now)
+{
+        l->held_back = *a;
+        l->is_held_back = true;
+        l->held_until = now + ARM_WAIT_MS;
+}
+
+/* Has the guard spoken? Then the hook that waited for it starts. */
+void lead_guard_release(struct lead *l, msec_t now)
+{
+        if (!l->is_held_back)
+                return;
+        if (lead_guarded(l, now)) {
+                l->is_held_back = false;
+                lead_start_hook(l, &l->held_back);
+        } else if (now >= l->held_until) {
+                l->is_held_back = false;
+                l->hook_refused = l->held_back.id;
+                log_event(LOG_ERROR, "guard",
+                          LS("error", "it does not answer: this node must not lead without it"));
+                lead_wake(l);
+        }
+}
+
+void lead_guard_drop(struct lead *l)
+{
+        if (!l->is_held_back)
+                return;
+        l->is_held_back = false;
+        l->hook_refused = l->held_back.id;
+        lead_wake(l);
+}
+
+void lead_guard_carry(struct lead *l)
+{
+        const struct ha_output *o = &l->out;
+
+        if (o->guard == GUARD_ARM)
+                guard_set(l->guard, GUARD_SET_ARM, o->guard_deadline, l->ha.lead_epoch, &l->target);
+        else if (o->guard == GUARD_OFF)
+                guard_set(l->guard, GUARD_SET_OFF, 0, l->ha.lead_epoch, &l->target);
+}
+
+void lead_target(struct lead *l, const struct fence_target *t)
+{
+        if (!l)
+                return;
+        l->target.n = t->n;
+        memcpy(l->target.id, t->id, sizeof l->target.id);
+        lead_wake(l);
+}
+
+static void on_guard(void *arg)
+{
+        struct lead *l = arg;
+        bool alive = guard_alive(l->guard);
+
+        if (alive != l->guard_alive)
+                log_event(alive ? LOG_INFO : LOG_WARN, "guard",
+                          LS("answers", alive ? "yes" : "no"));
+        l->guard_alive = alive;
+        lead_wake(l);
+}
+
+int lead_guard_start(struct lead *l)
+{
+        const struct config *c = l->needs.config;
+        char path[LEAD_PATH + 16];
+
+        if (*c->volume.device)
+                str_copy(l->target.device, sizeof l->target.device, c->volume.device);
+        else
+                snprintf(l->target.device, sizeof l->target.device,
+                         "/dev/disk/by-id/scsi-0HC_Volume_%s", c->volume.id);
+        if (!str_copy(l->target.mount, sizeof l->target.mount, c->volume.mount)) {
+                log_event(LOG_ERROR, "config", LS("key", "volume.mount"), LS("error", "too long"));
+                return -ENAMETOOLONG;
+        }
+        snprintf(path, sizeof path, "%s/guard.sock", l->dir);
+        return guard_new(l->needs.loop, path, on_guard, l, &l->guard);
+}

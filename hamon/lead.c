@@ -3,16 +3,24 @@
 #include "hamon/lead_impl.h"
 
 #include "hamon/boot_state.h"
+#include "hamon/epoch_file.h"
 #include "hamon/probe_set.h"
 #include "hamon/providers.h"
 #include "hamon/secret.h"
 #include "hamon/store_sql.h"
+#include "lib/child.h"
 #include "lib/log.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONNECT_MS = 300, ANSWER_MS = 2000, AVOID_MS = 3000, HELD_LOOK_MS = 50 };
+enum {
+        CONNECT_MS = 300,
+        ANSWER_MS = 2000,
+        AVOID_MS = 3000,
+        HELD_LOOK_MS = 50,
+        FILE_LOOK_MS = 2000
+};
 
 /* ---- the lease row ---- */
 
@@ -243,6 +251,39 @@ static int start_hook(struct lead *l)
         return hook_new(l->needs.loop, record, on_hook, l, &l->hook);
 }
 
+/* ---- the life before ---- */
+
+struct file_look {
+        char dir[PATH_MAX];
+        struct epoch_mark mark;
+};
+
+static int read_mark(void *arg)
+{
+        struct file_look *look = arg;
+
+        return epoch_file_read(look->dir, &look->mark);
+}
+
+/* R: a restarted daemon goes on as master only if the volume's own file says so too. Read once, in
+ * a child that may hang there, before anything is decided. */
+static void read_epoch_file(struct lead *l)
+{
+        static struct file_look look;
+
+        if (!l->mounted || !str_copy(look.dir, sizeof look.dir, l->needs.config->volume.mount))
+                return;
+        int r = child_call(read_mark, &look, sizeof look, FILE_LOOK_MS, NULL);
+        if (r < 0) {
+                log_event(LOG_WARN, "epoch_file", LS("error", strerror(-r)));
+                return;
+        }
+        l->file = (struct ha_epoch){ .known = true,
+                                     .epoch = look.mark.epoch,
+                                     .incarnation = look.mark.incarnation };
+        str_copy(l->file.holder, sizeof l->file.holder, look.mark.holder);
+}
+
 static void dir_of(char *dst, size_t size, const char *path)
 {
         const char *slash = strrchr(path, '/');
@@ -271,6 +312,7 @@ static int build(struct lead *l)
                 return r;
         l->maintenance = lead_maintenance_load(l);
         lead_tick(l);
+        read_epoch_file(l);
         return 0;
 }
 

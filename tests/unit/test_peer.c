@@ -387,8 +387,8 @@ static void test_false_servers(void **unused)
                 "hamon-peer 2 00112233445566778899aabbccddeeff\n",
                 "hamon-peer 1 00112233445566778899aabbccddee\n",
                 "hamon-peer 1 00112233445566778899aabbccddeeff\nfine\n",
-                "hamon-peer 1 00112233445566778899aabbccddeeff\n"
-                "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff fine\n",
+                ("hamon-peer 1 00112233445566778899aabbccddeeff\n"
+                 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff fine\n"),
         };
         static char longest[2 * PEER_LINE];
         int fd = pretend(8);

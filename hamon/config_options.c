@@ -51,24 +51,21 @@ static const struct option OPTIONS[] = {
           .type = OPT_LIST,
           .offset = AT(cluster.nodes),
           .def = "",
-          .help = "Every node as name=address, this one too, the same on all of them. Empty: this "
-                  "node is only watched, nothing is ever moved." },
+          .help = "Every node as name=address, the same on all. Empty: nothing is ever moved." },
         { .section = "cluster",
           .key = "secret_file",
           .type = OPT_STRING,
           .offset = AT(cluster.secret_file),
           .max = 4095,
           .def = "/etc/mailcow-ha/cluster.secret",
-          .help = "File with the secret the nodes know each other by, the same on all of them, on "
-                  "the first line, readable by root alone." },
+          .help = "File with the secret the nodes know each other by, on its first line." },
         { .section = "peer",
           .key = "listen",
           .type = OPT_STRING,
           .offset = AT(peer.listen),
           .max = 63,
           .def = "",
-          .help = "Address:port where the other nodes ask this one. Empty: node.address, port "
-                  "9447." },
+          .help = "Where other nodes ask this one. Empty: node.address, port 9447." },
         { .section = "lease",
           .key = "ttl",
           .type = OPT_DURATION,
@@ -76,8 +73,7 @@ static const struct option OPTIONS[] = {
           .min = 1000,
           .max = 300000,
           .def = "10s",
-          .help = "How long a master may go on without renewing its lease. Must outlast the "
-                  "database's pauses (a member that dies, a bulk change)." },
+          .help = "How long a master may go on without renewing its lease." },
         { .section = "lease",
           .key = "renew",
           .type = OPT_DURATION,
@@ -93,8 +89,7 @@ static const struct option OPTIONS[] = {
           .min = 0,
           .max = 24 * HOUR,
           .def = "1h",
-          .help = "A node that lost the lead for cause does not claim it again by itself for so "
-                  "long." },
+          .help = "After losing the lead for cause: no claim by itself for so long." },
         { .section = "breaker",
           .key = "max_failovers",
           .type = OPT_UINT,
@@ -102,8 +97,7 @@ static const struct option OPTIONS[] = {
           .min = 1,
           .max = 100,
           .def = "3",
-          .help = "More fail-overs for cause than this within security_wait stop automatic "
-                  "fail-over until `hamon ack`." },
+          .help = "More for cause than this within security_wait: stop until hamon ack." },
 
         { .section = "mailcow",
           .key = "dir",
@@ -203,9 +197,7 @@ static const struct option OPTIONS[] = {
           .min = 1,
           .max = 65535,
           .def = "3306",
-          .help = "Port of the other nodes' MariaDB, at their address of [cluster] nodes: the "
-                  "lease "
-                  "is renewed there while the local one is away." },
+          .help = "Port of the other nodes' MariaDB, for the lease." },
         { .section = "galera",
           .key = "user",
           .type = OPT_STRING,
@@ -573,8 +565,7 @@ static const struct option OPTIONS[] = {
           .offset = AT(watchdog.mode),
           .choices = WATCHDOGS,
           .def = "auto",
-          .help = "required: without it this node does not lead. optional: used if there. off. "
-                  "auto: required with a provider that cannot fence, else optional." },
+          .help = "If this node leads without it. auto: required if nothing else can fence." },
 
         { .section = "control",
           .key = "socket",

@@ -39,6 +39,8 @@ struct lead_moment { /* a transition, for `hamon why` */
         const char *comment;
 };
 
+/* One per daemon: its order is for the reader.
+ * NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding) */
 struct lead {
         struct lead_needs needs;
         struct ha ha;

@@ -56,9 +56,21 @@ node_boot_now() {
 	port_up "$n"
 	daemon "$log" "$RIG_HOME/lib/node-start" "$n" "$dir" "$(cgroup_root)" "$RIG_NAME"
 	wait_for 20 "n$n: root assembled" "$log" test -e "$dir/ready"
+	! trait watchdog || watchdog_up "$n"
 	wait_for 20 "n$n: systemd up" "$log" test -S "$(node_root "$n")/run/systemd/private"
 	volume_locked volume_replug "$n"
 	cloud_power "$n" running
+}
+
+WATCHDOG_S=10
+
+watchdog_up() {
+	local dir
+	dir=$(node_dir "$1")
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	daemon "$(node_log "$1")" sh -c 'echo $$ >"$1/watchdog.pid" && shift && exec "$@"' - "$dir" \
+		env RIG_DIR="$RIG_DIR" RIG_NAME="$RIG_NAME" python3 "$RIG_HOME/../fake/fake_watchdog.py" \
+		"$(node_root "$1")/dev/watchdog" "$WATCHDOG_S" setsid -f "$RIG_HOME/rig" power-off "n$1"
 }
 
 # Power cut: nothing is stopped, nothing is written back, the carrier goes.
@@ -66,6 +78,7 @@ node_boot_now() {
 node_kill() { node_locked "$1" node_kill_now; }
 node_kill_now() {
 	local pid
+	kill_pidfile python3 "$(node_dir "$1")/watchdog.pid"
 	volume_locked volume_power_cut "$1"
 	! pid=$(node_pid "$1") || ! node_running "$1" || kill -9 "$pid"
 	if cgroup_frozen "$1"; then # nobody may wake up before it dies

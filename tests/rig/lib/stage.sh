@@ -13,13 +13,15 @@ FAKETIME_LIB=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1
 hamon_tree() { echo "$RIG_RUN/hamon"; }
 hamon_present() { [ -d "$(hamon_tree)" ]; }
 
-# What a rig is remembered to be until the next "up": cluster, faketime.
+# What a rig is remembered to be until the next "up": cluster, faketime, watchdog, extra configuration.
 trait() { [ -e "$RIG_RUN/traits/$1" ]; }
 traits_take() {
 	rm -rf "$RIG_RUN/traits"
 	mkdir -p "$RIG_RUN/traits"
 	[ -z "${RIG_CLUSTER:-}" ] || touch "$RIG_RUN/traits/cluster"
 	[ -z "${RIG_FAKETIME:-}" ] || touch "$RIG_RUN/traits/faketime"
+	[ -z "${RIG_WATCHDOG:-}" ] || touch "$RIG_RUN/traits/watchdog"
+	[ -z "${RIG_HAMON_CONF_EXTRA:-}" ] || cp "$RIG_HAMON_CONF_EXTRA" "$RIG_RUN/traits/conf"
 	rm -rf "$RIG_RUN/overlay"
 	[ -z "${RIG_OVERLAY:-}" ] || cp -a "$RIG_OVERLAY" "$RIG_RUN/overlay"
 }
@@ -126,7 +128,7 @@ stage_hamon() {
 	cp -a "$(hamon_tree)/." "$s/"
 	render "$RIG_HOME/templates/hamon.conf" NODE="n$1" ADDRESS="$(node_addr "$1")" >"$s/etc/mailcow-ha/hamon.conf"
 	! trait cluster || stage_cluster "$1" "$s"
-	[ -z "${RIG_HAMON_CONF_EXTRA:-}" ] || cat "$RIG_HAMON_CONF_EXTRA" >>"$s/etc/mailcow-ha/hamon.conf"
+	! trait conf || cat "$RIG_RUN/traits/conf" >>"$s/etc/mailcow-ha/hamon.conf"
 	(umask 077 && echo "$HAMON_PASSWORD" >"$s/etc/mailcow-ha/galera.pass")
 	mkdir -p "$s/etc/systemd/system/keepalived.service.d"
 	printf '[Unit]\nAfter=hamon.service\n' >"$s/etc/systemd/system/keepalived.service.d/rig.conf"
@@ -139,11 +141,12 @@ stage_cluster() {
 		nodes+="n$p=$(node_addr "$p") "
 	done
 	render "$RIG_HOME/templates/cluster.conf" NODE="n$n" ADDRESS="$(node_addr "$n")" NODES="${nodes% }" \
-		UUID="$(volume_uuid)" MOUNT="$VOLUME_DIR" VOLUME="$CLOUD_VOLUME" IP="$CLOUD_IP" FLOAT="$RIG_FLOAT" \
+		WATCHDOG="$(trait watchdog && echo required || echo off)" UUID="$(volume_uuid)" MOUNT="$VOLUME_DIR" VOLUME="$CLOUD_VOLUME" IP="$CLOUD_IP" FLOAT="$RIG_FLOAT" \
 		API="$(cloud_url)" >>"$s/etc/mailcow-ha/hamon.conf"
 	(umask 077 && echo "$CLUSTER_SECRET" >"$s/etc/mailcow-ha/cluster.secret" &&
 		echo "$CLOUD_TOKEN" >"$s/etc/mailcow-ha/hetzner.token")
 	! trait faketime || stage_faketime "$s"
+	! trait watchdog || touch "$s/etc/rig-watchdog"
 }
 
 # The clock of hamond and of what it starts can be moved ("fault clock"). It is loaded from the

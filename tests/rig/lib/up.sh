@@ -130,6 +130,7 @@ sweep() {
 	nbd_each nbd_kill # first: a hung disk would keep processes in D state
 	for n in {1..9}; do
 		cgroup_thaw "$n"
+		kill_pidfile python3 "$(node_dir "$n")/watchdog.pid"
 		! node_running "$n" || kill -9 "$(node_pid "$n")"
 	done
 	for n in {1..9}; do

@@ -67,6 +67,11 @@ def simple(kind, where):
     return strike
 
 
+def stop_both(b):
+    """Only the watchdog is left to end a master that does not know what time it is."""
+    return b.fault("guard-stop", b.master) + " + " + b.fault("hamon-stop", b.master)
+
+
 def disk(kind):
     return lambda b: b.fault(kind)
 
@@ -124,6 +129,7 @@ KINDS = {
     "kill-hamon": Kind("watcher", SHORT, simple("hamon-kill", "master"), only="hamon"),
     "kill-guard": Kind("watcher", SHORT, simple("guard-kill", "master"), only="hamon"),
     "stop-hamon": Kind("watcher", BEYOND, simple("hamon-stop", "master"), only="hamon"),
+    "stop-both": Kind("watcher", BEYOND, stop_both, only="hamon"),
     "cut-master": Kind("network", BEYOND, simple("cut", "master")),
     "cut-standby": Kind("network", MIDDLE, simple("cut", "standby")),
     "deaf-master": Kind("network", BEYOND, simple("cut-in", "master")),

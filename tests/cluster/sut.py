@@ -153,8 +153,12 @@ class Hamon:
 
     def lacks(self):
         """Kinds of fault that have no victim in this build."""
-        code, _ = self.rig.on(self.rig.nodes[0], "systemctl", "cat", "hamon-guard")
-        return ("kill-guard",) if code else ()
+        lacks = []
+        if self.rig.on(self.rig.nodes[0], "systemctl", "cat", "hamon-guard")[0]:
+            lacks.append("kill-guard")
+        if not os.path.exists(os.path.join(self.rig.run, "traits", "watchdog")):
+            lacks.append("stop-both")
+        return lacks
 
     def repair(self):
         """Automatic fail-over has stopped and asks for a human."""

@@ -86,11 +86,14 @@ fault_hamon_kill() { hamon_signal "$1" KILL; }
 heal_hamon_kill() { unit_start "$1" hamon; }
 fault_hamon_term() { in_node "$1" systemctl stop hamon; }
 heal_hamon_term() { unit_start "$1" hamon; }
-fault_guard_kill() {
+guard_signal() {
 	unit_active "$1" hamon-guard || die "n$1: hamon-guard does not run"
-	in_node "$1" systemctl kill --kill-who=main -s KILL hamon-guard
+	in_node "$1" systemctl kill --kill-who=main -s "$2" hamon-guard
 }
+fault_guard_kill() { guard_signal "$1" KILL; }
 heal_guard_kill() { unit_start "$1" hamon-guard; }
+fault_guard_stop() { guard_signal "$1" STOP; }
+heal_guard_stop() { ! node_running "$1" || guard_signal "$1" CONT; }
 
 # The wall clock of hamond alone, by libfaketime; CLOCK_MONOTONIC and CLOCK_BOOTTIME stay true.
 fault_clock() { clock_offset "$1" "$2"; }

@@ -35,6 +35,7 @@ hamon-stop|NODE|SIGSTOP to the main process of hamond|SIGCONT
 hamon-kill|NODE|kill -9 the main process; systemd starts it again|start it
 hamon-term|NODE|systemctl stop hamon|start it
 guard-kill|NODE|kill -9 hamon-guard|start it
+guard-stop|NODE|SIGSTOP to hamon-guard|SIGCONT
 clock|NODE SECONDS|the wall clock of hamond jumps by +N or -N seconds (RIG_FAKETIME=1)|it is right again
 disk-error||every request to the volume from where it is attached fails with EIO (RIG_NBD=1)|errors end; see README
 disk-hang||requests to the volume from where it is attached hang (RIG_NBD=1)|they complete

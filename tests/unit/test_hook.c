@@ -115,7 +115,7 @@ static void test_surroundings(void **unused)
                    "ls -l /proc/self/fd/ >fds\n"
                    "cat >stdin\n"
                    "cut -d' ' -f5,6 /proc/$$/stat >ids; echo $$ >pid\n"
-                   "sed -n 's/^Sig\\(Blk\\|Ign\\):\t//p' /proc/$$/status >signals\n"
+                   "sed -n 's/^Sig\\(Blk\\|Ign\\):\t//p' /proc/self/status >signals\n"
                    "umask >umask; readlink /proc/$PPID/cwd >/dev/null\n");
         close(held);
         assert_int_equal(result.end, HOOK_OK);

@@ -3,6 +3,8 @@
 #include "step_fixture.h"
 
 #include "tests/fake/fake_docker.h"
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/file.h>
 #include <sys/mount.h>
@@ -21,13 +23,16 @@ static const char *say(const char *command)
 
 static int start_all(void **unused)
 {
+        const char *lo[] = { "/bin/sh", "-c", "ip link set lo up", NULL };
+
         (void)unused;
         str_copy(volume, sizeof volume, "/tmp/mha-volume.XXXXXX");
         if (unshare(CLONE_NEWNS | CLONE_NEWNET) < 0 ||
             mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || !mkdtemp(volume) ||
             step_up() < 0)
                 return -1;
-        return fake_docker_start(&fake);
+        pid_t pid = start(lo, NULL, NULL, 0);
+        return wait_end(&pid) == 0 ? fake_docker_start(&fake) : -1;
 }
 
 static int stop_all(void **unused)
@@ -168,9 +173,21 @@ static void test_volume(void **state)
         STEP(0, "0 of 1", "stack", "start", "--set", "warm");
 }
 
+static int listen_on(unsigned short port)
+{
+        struct sockaddr_in in = { .sin_family = AF_INET,
+                                  .sin_port = htons(port),
+                                  .sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) } };
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof in), 0);
+        assert_int_equal(listen(fd, 8), 0);
+        return fd;
+}
+
 static bool door_is_closed(void)
 {
-        const char *argv[] = { "/usr/sbin/nft", "list", "table", "inet", "hamon_drain", NULL };
+        const char *argv[] = { "/usr/sbin/nft", "list", "table", "inet", "hamon_door", NULL };
         pid_t pid = start(argv, NULL, NULL, 0);
 
         return wait_end(&pid) == 0;
@@ -180,6 +197,7 @@ static bool door_is_closed(void)
 static void test_drain(void **state)
 {
         char command[64];
+        CLEANUP(closep) int fd = -1;
 
         (void)state;
         say("start redis-mailcow");
@@ -194,8 +212,37 @@ static void test_drain(void **state)
         out_has("\"result\":\"already\"");
         STEP(0, "1 of 3 had to be stopped", "stack", "stop");
         assert_true(door_is_closed()); /* until the address has moved, and a minute more */
-        STEP(0, "3 of 3 had to be started", "stack", "start");
+        pid_t pid = step_start((const char *const[]){ "stack", "start", NULL }, NULL);
+        EVENTUALLY(strstr(say("deeds"), "start:postfix-mailcow"));
+        for (msec_t end = clock_ms() + 300; clock_ms() < end; nap())
+                assert_int_equal(ended(&pid), -1); /* its process does not listen yet */
+        assert_true(door_is_closed());
+        fd = listen_on(587);
+        assert_int_equal(wait_end(&pid), 0);
         assert_false(door_is_closed());
+}
+
+#define REDIS "start:redis-mailcow"
+
+/* While services start newcomers wait; where somebody answers already there is nothing to close. */
+static void test_door(void **state)
+{
+        CLEANUP(closep) int fd = -1;
+
+        (void)state;
+        say("set redis-mailcow start_ms=1500");
+        pid_t pid = step_start((const char *const[]){ "stack", "start", NULL }, NULL);
+        EVENTUALLY(strstr(say("deeds"), REDIS));
+        assert_true(door_is_closed());
+        assert_int_equal(wait_end(&pid), 0);
+        assert_false(door_is_closed());
+
+        fd = listen_on(25);
+        say("die redis-mailcow");
+        pid = step_start((const char *const[]){ "stack", "start", NULL }, NULL);
+        EVENTUALLY(strstr(strstr(say("deeds"), REDIS) + 1, REDIS)); /* once more */
+        assert_false(door_is_closed());
+        assert_int_equal(wait_end(&pid), 0);
 }
 
 static void test_missing(void **state)
@@ -240,9 +287,9 @@ static void test_lock(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(test_words),          TEST(test_life),      TEST(test_lease),
-                TEST(test_lease_runs_out), TEST(test_volume),    TEST(test_drain),
-                TEST(test_missing),        TEST(test_no_engine), TEST(test_lock),
+                TEST(test_words),     TEST(test_life),  TEST(test_lease), TEST(test_lease_runs_out),
+                TEST(test_volume),    TEST(test_drain), TEST(test_door),  TEST(test_missing),
+                TEST(test_no_engine), TEST(test_lock),
         };
 
         return cmocka_run_group_tests(tests, start_all, stop_all);

@@ -2,7 +2,7 @@
  * client in a network namespace of its own at the other end of a veth pair. */
 #include "harness.h"
 
-#include "hamon/stack_drain.h"
+#include "hamon/stack_door.h"
 
 #include <arpa/inet.h>
 #include <sched.h>
@@ -24,9 +24,9 @@ static void test_script(void **state)
         const unsigned twice[] = { 25, 465, 25 };
 
         (void)state;
-        assert_int_equal(stack_drain_script(twice, 3, 1500, &out), 0);
+        assert_int_equal(stack_door_script(twice, 3, 1500, &out), 0);
         assert_non_null(strstr(buf_str(&out), "timeout 2s; elements = { 25, 465 }\n"));
-        assert_int_equal(stack_drain_script(twice, 0, 1500, &out), -EINVAL);
+        assert_int_equal(stack_door_script(twice, 0, 1500, &out), -EINVAL);
 }
 
 static void test_count(void **state)
@@ -46,15 +46,16 @@ static void test_count(void **state)
         const unsigned ports[] = { 25, 465 };
 
         (void)state;
-        assert_int_equal(stack_drain_count(TEXT, ports, 2), 3);
-        assert_int_equal(stack_drain_count(TEXT, ports, 1), 2);
-        assert_int_equal(stack_drain_count("", ports, 2), 0);
+        assert_int_equal(stack_door_count(TEXT, DOOR_SESSIONS, ports, 2), 3);
+        assert_int_equal(stack_door_count(TEXT, DOOR_SESSIONS, ports, 1), 2);
+        assert_int_equal(stack_door_count(TEXT, DOOR_LISTENERS, ports, 2), 1);
+        assert_int_equal(stack_door_count("", DOOR_SESSIONS, ports, 2), 0);
 }
 
 static void test_no_process(void **state)
 {
         (void)state;
-        assert_int_equal(stack_drain_sessions(0x7ffffffe, PORTS, 2), -ENOENT);
+        assert_int_equal(stack_door_look(0x7ffffffe, DOOR_SESSIONS, PORTS, 2), -ENOENT);
 }
 
 /* ---- with the kernel ---- */
@@ -165,7 +166,7 @@ static void close_door(msec_t hold)
 {
         CLEANUP(buf_done) struct buf error = BUF(4096);
 
-        if (stack_drain_close(PORTS, 2, hold, NFT_MS, &error) < 0)
+        if (stack_door_close(PORTS, 2, hold, NFT_MS, NULL, &error) < 0)
                 fail_msg("%s", buf_str(&error));
 }
 
@@ -173,7 +174,7 @@ static void open_door(void)
 {
         CLEANUP(buf_done) struct buf error = BUF(4096);
 
-        if (stack_drain_open(NFT_MS, &error) < 0)
+        if (stack_door_open(NFT_MS, NULL, &error) < 0)
                 fail_msg("%s", buf_str(&error));
 }
 
@@ -184,6 +185,7 @@ static void test_door(void **state)
 
         (void)state;
         open_door(); /* not closed: fine */
+        assert_int_equal(stack_door_look(getpid(), DOOR_LISTENERS, PORTS, 2), 1);
         assert_int_equal(dial("10.99.7.1", PORT, 5000, true, &session), 0);
         server = accept4(fx.listeners[0], NULL, NULL, SOCK_CLOEXEC);
         assert_true(server >= 0);
@@ -195,7 +197,7 @@ static void test_door(void **state)
         assert_int_equal(dial("127.0.0.1", PORT, 5000, false, NULL), 0); /* our own probes */
         assert_int_equal(write(session, "DATA", 4), 4);                  /* who is in may go on */
         assert_int_equal(read(server, text, sizeof text), 4);
-        assert_true(stack_drain_sessions(getpid(), PORTS, 2) >= 1);
+        assert_true(stack_door_look(getpid(), DOOR_SESSIONS, PORTS, 2) >= 1);
 
         open_door();
         assert_int_equal(from_client(PORT, 5000), 0);
@@ -217,11 +219,11 @@ static void test_count_of_sessions(void **state)
         CLEANUP(closep) int a = -1, b = -1, other = -1;
 
         (void)state;
-        ssize_t before = stack_drain_sessions(getpid(), PORTS, 2);
+        ssize_t before = stack_door_look(getpid(), DOOR_SESSIONS, PORTS, 2);
         assert_int_equal(dial("10.99.7.1", PORT, 5000, true, &a), 0);
         assert_int_equal(dial("10.99.7.1", PORT, 5000, true, &b), 0);
         assert_int_equal(dial("10.99.7.1", OTHER, 5000, true, &other), 0);
-        EVENTUALLY(stack_drain_sessions(getpid(), PORTS, 2) == before + 2);
+        EVENTUALLY(stack_door_look(getpid(), DOOR_SESSIONS, PORTS, 2) == before + 2);
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 /* One nftables table of our own, made and removed in one transaction. It hooks in before Docker's
  * address translation and before connection tracking, and looks at the SYN alone: what stands is
- * not touched. Its ports are a set with a timeout, so a drain that nobody ends is over anyway. */
-#include "hamon/stack_drain.h"
+ * not touched. Its ports are a set with a timeout, so a door that nobody opens opens by itself. */
+#include "hamon/stack_door.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -9,17 +9,17 @@
 #include <string.h>
 
 enum { ANSWER_MAX = 4096, SOCKETS_MAX = 8 * 1024 * 1024, PORTS_MAX = 16 };
-enum { TCP_ESTABLISHED = 1, TCP_CLOSE_WAIT = 8 }; /* of /proc/net/tcp */
+enum { TCP_ESTABLISHED = 1, TCP_CLOSE_WAIT = 8, TCP_LISTEN = 10 }; /* of /proc/net/tcp */
 
 static const char NFT[] = "/usr/sbin/nft";
 
-int stack_drain_script(const unsigned *ports, size_t n, msec_t hold, struct buf *out)
+int stack_door_script(const unsigned *ports, size_t n, msec_t hold, struct buf *out)
 {
         if (n == 0 || n > PORTS_MAX)
                 return -EINVAL;
-        buf_adds(out, "add table inet " STACK_DRAIN_TABLE "\n"
-                      "delete table inet " STACK_DRAIN_TABLE "\n"
-                      "table inet " STACK_DRAIN_TABLE " {\n"
+        buf_adds(out, "add table inet " STACK_DOOR_TABLE "\n"
+                      "delete table inet " STACK_DOOR_TABLE "\n"
+                      "table inet " STACK_DOOR_TABLE " {\n"
                       "  set ports {\n"
                       "    type inet_service; flags timeout;\n");
         buf_addf(out, "    timeout %" PRId64 "s; elements = {", (hold + 999) / 1000);
@@ -40,11 +40,12 @@ int stack_drain_script(const unsigned *ports, size_t n, msec_t hold, struct buf 
         return out->error;
 }
 
-static int run_script(const char *script, msec_t deadline, struct buf *error)
+static int run_script(const char *script, msec_t deadline, const struct child_tick *tick,
+                      struct buf *error)
 {
         const char *const argv[] = { NFT, "-f", "-", NULL };
         CLEANUP(buf_done) struct buf said = BUF(ANSWER_MAX);
-        int code = 0, r = child_program(argv, script, deadline, NULL, &said, &code);
+        int code = 0, r = child_program(argv, script, deadline, tick, &said, &code);
 
         if (r == -ENOENT)
                 buf_addf(error, "%s is not there (Debian: nftables)", NFT);
@@ -58,34 +59,41 @@ static int run_script(const char *script, msec_t deadline, struct buf *error)
         return -EIO;
 }
 
-int stack_drain_close(const unsigned *ports, size_t n, msec_t hold, msec_t deadline,
-                      struct buf *error)
+int stack_door_close(const unsigned *ports, size_t n, msec_t hold, msec_t deadline,
+                     const struct child_tick *tick, struct buf *error)
 {
         CLEANUP(buf_done) struct buf script = BUF(4096);
-        int r = stack_drain_script(ports, n, hold, &script);
+        int r = stack_door_script(ports, n, hold, &script);
 
         if (r < 0) {
                 buf_adds(error, "no mail port is known");
                 return r;
         }
-        return run_script(buf_str(&script), deadline, error);
+        return run_script(buf_str(&script), deadline, tick, error);
 }
 
-int stack_drain_open(msec_t deadline, struct buf *error)
+int stack_door_open(msec_t deadline, const struct child_tick *tick, struct buf *error)
 {
-        return run_script("add table inet " STACK_DRAIN_TABLE "\n"
-                          "delete table inet " STACK_DRAIN_TABLE "\n",
-                          deadline, error);
+        return run_script("add table inet " STACK_DOOR_TABLE "\n"
+                          "delete table inet " STACK_DOOR_TABLE "\n",
+                          deadline, tick, error);
+}
+
+static bool is_of_kind(unsigned state, enum stack_door_kind kind)
+{
+        if (kind == DOOR_LISTENERS)
+                return state == TCP_LISTEN;
+        return state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT;
 }
 
 /* "  0: 0100007F:0019 00000000:0000 0A …": number, local, remote, state, all in hex. */
-static bool is_session(const char *line, const unsigned *ports, size_t n)
+static bool matches(const char *line, enum stack_door_kind kind, const unsigned *ports, size_t n)
 {
         unsigned port, state;
 
         // NOLINTNEXTLINE(cert-err34-c): the kernel's own words, four and two digits
         if (sscanf(line, " %*u: %*32[0-9A-F]:%4X %*32[0-9A-F]:%*4X %2X", &port, &state) != 2 ||
-            (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT))
+            !is_of_kind(state, kind))
                 return false;
         for (size_t i = 0; i < n; i++)
                 if (ports[i] == port)
@@ -93,19 +101,20 @@ static bool is_session(const char *line, const unsigned *ports, size_t n)
         return false;
 }
 
-size_t stack_drain_count(const char *text, const unsigned *ports, size_t n)
+size_t stack_door_count(const char *text, enum stack_door_kind kind, const unsigned *ports,
+                        size_t n)
 {
         size_t count = 0;
 
         for (const char *line = text; *line;) {
-                count += is_session(line, ports, n);
+                count += matches(line, kind, ports, n);
                 line += strcspn(line, "\n");
                 line += *line == '\n';
         }
         return count;
 }
 
-ssize_t stack_drain_sessions(pid_t pid, const unsigned *ports, size_t n)
+ssize_t stack_door_look(pid_t pid, enum stack_door_kind kind, const unsigned *ports, size_t n)
 {
         static const char *const FILES[] = { "tcp", "tcp6" };
         size_t count = 0;
@@ -119,7 +128,7 @@ ssize_t stack_drain_sessions(pid_t pid, const unsigned *ports, size_t n)
                         break; /* no IPv6 here */
                 if (r < 0)
                         return r;
-                count += stack_drain_count(text, ports, n);
+                count += stack_door_count(text, kind, ports, n);
         }
         return (ssize_t)count;
 }

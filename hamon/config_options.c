@@ -14,13 +14,14 @@ static const char *const PROVIDERS[] = { "none", "hetzner", "local", NULL };
 static const char *const POWEROFFS[] = { "auto", "always", "never", NULL };
 static const char *const WATCHDOGS[] = { "auto", "required", "optional", "off", NULL };
 
-/* Eight rows that differ in nothing else. */
-#define PROBE_PORT(key_, def_, mailcow_)                                                        \
+/* Rows of [probe] that differ in nothing else. */
+#define PROBE_TEXT(key_, def_, mailcow_, help_)                                                 \
         {                                                                                       \
                 .section = "probe", .key = #key_, .type = OPT_STRING, .offset = AT(probe.key_), \
-                .min = 1, .max = 80, .def = (def_), .mailcow = (mailcow_),                      \
-                .help = "Port of it, or address:port."                                          \
+                .max = 253, .def = (def_), .mailcow = (mailcow_), .help = (help_)               \
         }
+#define PROBE_PORT(key_, def_, mailcow_) \
+        PROBE_TEXT(key_, def_, mailcow_, "Port of it, or address:port.")
 
 static const struct option OPTIONS[] = {
         { .section = "node",
@@ -298,29 +299,11 @@ static const struct option OPTIONS[] = {
           .max = 60000,
           .def = "3s",
           .help = "Longest wait for each of these answers." },
-        { .section = "probe",
-          .key = "host",
-          .type = OPT_STRING,
-          .offset = AT(probe.host),
-          .max = 63,
-          .def = "127.0.0.1",
-          .help = "Numeric address where the services are asked." },
-        { .section = "probe",
-          .key = "https_host",
-          .type = OPT_STRING,
-          .offset = AT(probe.https_host),
-          .max = 63,
-          .def = "",
-          .mailcow = "HTTPS_BIND",
-          .help = "The same for https, if it is another. Empty: host." },
-        { .section = "probe",
-          .key = "name",
-          .type = OPT_STRING,
-          .offset = AT(probe.name),
-          .max = 253,
-          .def = "",
-          .mailcow = "MAILCOW_HOSTNAME",
-          .help = "Name of the mail server, asked for in TLS and HTTP." },
+        PROBE_TEXT(host, "127.0.0.1", NULL, "Numeric address where the services are asked."),
+        PROBE_TEXT(https_host, "", "HTTPS_BIND",
+                   "The same for https, if it is another. Empty: host."),
+        PROBE_TEXT(name, "", "MAILCOW_HOSTNAME",
+                   "Name of the mail server, asked for in TLS and HTTP."),
         PROBE_PORT(smtp, "25", "SMTP_PORT"),
         PROBE_PORT(submission, "587", "SUBMISSION_PORT"),
         PROBE_PORT(smtps, "465", "SMTPS_PORT"),
@@ -329,15 +312,9 @@ static const struct option OPTIONS[] = {
         PROBE_PORT(sieve, "4190", "SIEVE_PORT"),
         PROBE_PORT(https, "443", "HTTPS_PORT"),
         PROBE_PORT(redis, "127.0.0.1:7654", "REDIS_PORT"),
-        { .section = "probe",
-          .key = "rspamd",
-          .type = OPT_STRING,
-          .offset = AT(probe.rspamd),
-          .min = 1,
-          .max = 80,
-          .def = "11334",
-          .help = "Port of its controller, at the address of its container, which the Docker "
-                  "engine tells." },
+        PROBE_TEXT(rspamd, "11334", NULL,
+                   "Port of its controller, at the address of its container, which the Docker "
+                   "engine tells."),
         { .section = "probe",
           .key = "redis_password",
           .type = OPT_STRING,

@@ -87,6 +87,11 @@ static inline bool container_dead(struct container *c)
 
 static inline void container_end(struct container *c)
 {
+        char path[300];
+
+        snprintf(path, sizeof path, "%s/freezer.state", c->dir);
+        if (*c->dir && access(path, W_OK) == 0)
+                put_file(path, "THAWED"); /* after a failure: frozen it could not be ended */
         end_child(&c->pid);
         if (*c->dir) {
                 msec_t end = clock_ms() + PATIENCE_MS;

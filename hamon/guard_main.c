@@ -173,7 +173,7 @@ static void take(struct server *s, int fd, const struct guard_message *m, size_t
         answer(s, fd, m, r, now);
 }
 
-static void hear(struct server *s, struct client *c, msec_t now)
+static void hear(struct server *s, struct client *c)
 {
         struct guard_message m;
 
@@ -185,6 +185,10 @@ static void hear(struct server *s, struct client *c, msec_t now)
                         closep(&c->fd);
                         return;
                 }
+                /* First the deadline, by a clock read after the message: we may have been frozen
+                 * right here, and what comes too late does not undo a deadline that passed. */
+                msec_t now = clock_ms();
+                act(s, now);
                 c->heard = now;
                 take(s, c->fd, &m, (size_t)n, now);
         }
@@ -247,14 +251,14 @@ static void turn(struct server *s)
                 log_event(LOG_ERROR, "poll", LS("error", strerror(errno)));
 
         msec_t now = clock_ms();
-        act(s, now); /* first: a message that comes too late does not undo a deadline that passed */
+        act(s, now);
         if (p[FD_TIMER].revents && read(s->timer, &ticks, sizeof ticks) < 0 && errno != EAGAIN)
                 log_event(LOG_ERROR, "timer", LS("error", strerror(errno)));
         if (p[FD_SIGNAL].revents)
                 s->stop = true;
         for (unsigned i = 0; i < CLIENTS; i++)
                 if (p[FD_CLIENTS + i].revents && s->clients[i].fd == p[FD_CLIENTS + i].fd)
-                        hear(s, &s->clients[i], now);
+                        hear(s, &s->clients[i]);
         if (p[FD_LISTEN].revents)
                 let_in(s, now);
         act(s, now);

@@ -188,7 +188,7 @@ static int part(struct job *j, int (*fn)(void *arg), msec_t ms, msec_t *ret_took
 {
         msec_t began = clock_ms();
 
-        j->ms = ms - ms / 10; /* its own deadline comes first: then it can say what it saw */
+        j->ms = ms - ms / 4; /* its own deadline comes first: then it can say what it saw */
         int r = child_call(fn, j, sizeof *j, ms, NULL);
         *ret_took = clock_ms() - began;
         return r;

@@ -118,8 +118,8 @@ static void walk(struct kill_pass *p, int who, unsigned depth)
                 return;
         }
         if (who >= 0) {
+                kill_procs(p, (unsigned)who); /* first: afterwards nobody could tell who ran */
                 put(p->path, "cgroup.kill", "1");
-                kill_procs(p, (unsigned)who);
                 put(p->path, "freezer.state", "THAWED"); /* paused: it could not die */
         }
         if (!(d = opendir(p->path))) {

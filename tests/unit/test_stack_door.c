@@ -207,7 +207,7 @@ static void test_door(void **state)
 static void test_by_itself(void **state)
 {
         (void)state;
-        close_door(1500);
+        close_door(2500);
         msec_t began = clock_ms();
         assert_int_equal(from_client(PORT, PATIENCE_MS), 0); /* by its second or third SYN */
         assert_true(clock_ms() - began >= 900);

@@ -3,6 +3,7 @@
 #include "hamon/fence.h"
 
 #include "lib/child.h"
+#include "lib/mountinfo.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -12,10 +13,10 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-enum { MOUNTS_MAX = 256, MOUNTINFO_MAX = 4 * 1024 * 1024, PAUSE_MS = 20 };
+enum { MOUNTS_MAX = 256, PAUSE_MS = 20 };
 
 const struct fence_rule FENCE_RULE = {
-        .cgroup = "/sys/fs/cgroup", .kill = 2000, .umount = 2000, .probe = 1000
+        .cgroup = "/sys/fs/cgroup", .kill = 1700, .umount = 1700, .probe = 700, .hang = 300
 };
 
 struct job { /* plain data: goes into the child and comes back */
@@ -23,7 +24,8 @@ struct job { /* plain data: goes into the child and comes back */
         char cgroup[TARGET_PATH];
         msec_t ms;
         unsigned killed, left;
-        dev_t dev, mount_dev; /* of the device; of what was mounted (btrfs: another number). 0: ? */
+        unsigned n_devs;
+        dev_t devs[8];
         bool gone;
 };
 
@@ -36,23 +38,6 @@ static int do_kill(void *arg)
 
 /* ---- mounts ---- */
 
-/* \040 and the like in /proc/self/mountinfo, in place. */
-static void unescape(char *s)
-{
-        char *to = s;
-
-        for (; *s; s++) {
-                if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
-                    s[3] >= '0' && s[3] <= '7') {
-                        *to++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
-                        s += 3;
-                } else {
-                        *to++ = *s;
-                }
-        }
-        *to = '\0';
-}
-
 static bool is_below(const char *path, const char *mount)
 {
         size_t len = strlen(mount);
@@ -60,64 +45,82 @@ static bool is_below(const char *path, const char *mount)
         return len > 1 && strncmp(path, mount, len) == 0 && (path[len] == '\0' || path[len] == '/');
 }
 
-struct line {
-        dev_t dev;
-        char *path;
+struct mounts {
+        char *path[MOUNTS_MAX];
+        int n;
 };
 
-/* "36 35 98:0 /root /mount/point options …" */
-static bool parse_line(char *text, struct line *ret)
+static void add_dev(struct job *j, dev_t dev)
 {
-        char *save = NULL, *word[5];
-        unsigned major, minor;
-
-        for (size_t i = 0; i < ARRAY_SIZE(word); i++)
-                if (!(word[i] = strtok_r(i ? NULL : text, " ", &save)))
-                        return false;
-        if (sscanf(word[2], "%u:%u", &major, &minor) != 2) /* NOLINT(cert-err34-c) the kernel's */
-                return false;
-        unescape(word[4]);
-        *ret = (struct line){ makedev(major, minor), word[4] };
-        return true;
+        for (unsigned i = 0; i < j->n_devs; i++)
+                if (j->devs[i] == dev)
+                        return;
+        if (dev != 0 && j->n_devs < ARRAY_SIZE(j->devs))
+                j->devs[j->n_devs++] = dev;
 }
 
-/* The mounts that are the volume's: of its device wherever they are (Docker's local volumes are
- * bind mounts of it, and stay if dockerd dies), and all on or below the mount point. */
-static int find_mounts(struct job *j, char *text, char *found[MOUNTS_MAX])
+static bool is_volume(const struct job *j, dev_t dev)
 {
-        static struct line lines[4096];
-        size_t n_lines = 0;
-        dev_t root = 0;
-        char *save = NULL;
-        int n = 0;
+        for (unsigned i = 0; i < j->n_devs; i++)
+                if (j->devs[i] == dev)
+                        return true;
+        return false;
+}
 
-        for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
-                if (n_lines == ARRAY_SIZE(lines))
-                        return -E2BIG;
-                if (!parse_line(l, &lines[n_lines]))
-                        continue;
-                if (*j->target.mount && strcmp(lines[n_lines].path, j->target.mount) == 0)
-                        j->mount_dev = lines[n_lines].dev;
-                if (strcmp(lines[n_lines].path, "/") == 0)
-                        root = lines[n_lines].dev;
-                n_lines++;
+static bool is_from_volume(const struct job *j, const char *source)
+{
+        struct stat st;
+
+        if (*j->target.device && strcmp(source, j->target.device) == 0)
+                return true;
+        return *source == '/' && stat(source, &st) == 0 && S_ISBLK(st.st_mode) &&
+               is_volume(j, st.st_rdev);
+}
+
+/* The numbers that are the volume's: of the device, as its name says now and as it was when we were
+ * told; of its file system (btrfs has others); and if nothing says, of what is on the mount point.
+ * Never that of "/", a directory of which may be bound there. */
+static int find_devs(struct job *j, const char *text)
+{
+        CLEANUP(freep) char *copy = strdup(text);
+        bool lost = j->n_devs == 0;
+        dev_t root = 0;
+        struct mountinfo m;
+
+        if (!copy)
+                return -ENOMEM;
+        for (char *at = copy; mountinfo_next(&at, &m);) {
+                if (strcmp(m.path, "/") == 0)
+                        root = m.dev;
+                if (is_from_volume(j, m.source) || (lost && strcmp(m.path, j->target.mount) == 0))
+                        add_dev(j, m.dev);
         }
-        if (j->mount_dev == root) /* a directory of the root file system, bound there */
-                j->mount_dev = 0;
-        if (j->dev == root)
-                j->dev = 0;
-        for (size_t i = 0; i < n_lines; i++) {
-                const struct line *l = &lines[i];
-                bool ours = (j->dev && l->dev == j->dev) ||
-                            (j->mount_dev && l->dev == j->mount_dev) ||
-                            is_below(l->path, j->target.mount);
-                if (!ours || strcmp(l->path, "/") == 0)
+        for (unsigned i = 0; i < j->n_devs; i++)
+                if (j->devs[i] == root)
+                        j->devs[i--] = j->devs[--j->n_devs];
+        return 0;
+}
+
+/* Every mount of the volume wherever it is (Docker's local volumes are bind mounts of it, and stay
+ * if dockerd dies), and whatever is on or below the mount point. */
+static int find_mounts(struct job *j, char *text, struct mounts *ret)
+{
+        struct mountinfo m;
+
+        ret->n = 0;
+        int r = find_devs(j, text);
+        if (r < 0)
+                return r;
+        while (mountinfo_next(&text, &m)) {
+                if (!is_volume(j, m.dev) && !is_below(m.path, j->target.mount))
                         continue;
-                if (n == MOUNTS_MAX)
+                if (strcmp(m.path, "/") == 0)
+                        continue;
+                if (ret->n == MOUNTS_MAX)
                         return -E2BIG;
-                found[n++] = l->path;
+                ret->path[ret->n++] = m.path;
         }
-        return n;
+        return 0;
 }
 
 /* What was mounted last goes first. */
@@ -125,20 +128,23 @@ static int do_umount(void *arg)
 {
         struct job *j = arg;
         msec_t end = clock_ms() + j->ms;
-        char *found[MOUNTS_MAX];
+        struct mounts found;
         struct stat st;
 
         if (*j->target.device && stat(j->target.device, &st) == 0 && S_ISBLK(st.st_mode))
-                j->dev = st.st_rdev;
+                add_dev(j, st.st_rdev);
+        add_dev(j, (dev_t)j->target.dev);
         for (;;) {
                 CLEANUP(freep) char *text = NULL;
                 int error = 0;
-                int r = read_file("/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL);
-                int n = r < 0 ? r : find_mounts(j, text, found);
-                if (n <= 0)
-                        return n;
-                for (int i = n - 1; i >= 0; i--)
-                        if (umount2(found[i], UMOUNT_NOFOLLOW) < 0)
+                int r = mountinfo_read(&text);
+                if (r < 0)
+                        return r;
+                r = find_mounts(j, text, &found);
+                if (r < 0 || found.n == 0)
+                        return r;
+                for (int i = found.n - 1; i >= 0; i--)
+                        if (umount2(found.path[i], UMOUNT_NOFOLLOW) < 0)
                                 error = -errno;
                 if (error == 0)
                         continue; /* look again: that there is nothing more is what counts */
@@ -153,12 +159,14 @@ static int do_umount(void *arg)
 /* No such device: then it is free, unless only its name is gone. */
 static int is_gone(struct job *j)
 {
-        dev_t dev = j->dev ? j->dev : j->mount_dev;
         char path[64];
 
-        snprintf(path, sizeof path, "/sys/dev/block/%u:%u", major(dev), minor(dev));
-        if (major(dev) != 0 && access(path, F_OK) == 0)
-                return -EBUSY;
+        for (unsigned i = 0; i < j->n_devs; i++) {
+                snprintf(path, sizeof path, "/sys/dev/block/%u:%u", major(j->devs[i]),
+                         minor(j->devs[i]));
+                if (access(path, F_OK) == 0)
+                        return -EBUSY;
+        }
         j->gone = true;
         return 0;
 }
@@ -184,12 +192,12 @@ static int do_probe(void *arg)
 
 /* ---- all of it ---- */
 
-static int part(struct job *j, int (*fn)(void *arg), msec_t ms, msec_t *ret_took)
+static int part(struct job *j, int (*fn)(void *arg), msec_t ms, msec_t hang, msec_t *ret_took)
 {
         msec_t began = clock_ms();
 
-        j->ms = ms - ms / 4; /* its own deadline comes first: then it can say what it saw */
-        int r = child_call(fn, j, sizeof *j, ms, NULL);
+        j->ms = ms;
+        int r = child_call(fn, j, sizeof *j, ms + hang, NULL);
         *ret_took = clock_ms() - began;
         return r;
 }
@@ -202,10 +210,10 @@ void fence_run(const struct fence_target *t, const struct fence_rule *rule,
         int probe = 0;
 
         str_copy(j.cgroup, sizeof j.cgroup, rule->cgroup);
-        int killed = part(&j, do_kill, rule->kill, &f.kill_ms);
-        int umounted = part(&j, do_umount, rule->umount, &f.umount_ms);
+        int killed = part(&j, do_kill, rule->kill, rule->hang, &f.kill_ms);
+        int umounted = part(&j, do_umount, rule->umount, rule->hang, &f.umount_ms);
         if (*t->device)
-                probe = part(&j, do_probe, rule->probe, &f.probe_ms);
+                probe = part(&j, do_probe, rule->probe, rule->hang, &f.probe_ms);
 
         f.killed = j.killed;
         f.left = j.left;

@@ -10,11 +10,12 @@
 
 struct fence_rule {
         const char *cgroup;         /* "/sys/fs/cgroup" */
-        msec_t kill, umount, probe; /* how long each part may take */
+        msec_t kill, umount, probe; /* how long each part tries */
+        msec_t hang;                /* who is overdue by that much hangs */
 };
 
 extern const struct fence_rule FENCE_RULE;
-enum { FENCE_BUDGET = 5000 }; /* ms: the three parts of FENCE_RULE together */
+enum { FENCE_BUDGET = 5000 }; /* ms: all of FENCE_RULE together */
 
 struct fence_result {
         bool free;             /* proven */
@@ -26,8 +27,8 @@ struct fence_result {
         char text[160];
 };
 
-/* Blocks for rule->kill + umount + probe at most (and a fifth of a second for each child that does
- * not die). Needs root. */
+/* Blocks for kill + umount + probe + 3 * hang at most (and a fifth of a second for each child that
+ * does not die). Needs root. */
 void fence_run(const struct fence_target *t, const struct fence_rule *rule,
                struct fence_result *ret);
 

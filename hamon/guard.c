@@ -73,7 +73,8 @@ static bool differs(const struct guard_answer *a, const struct guard_answer *b)
 {
         return a->mode != b->mode || a->error != b->error || a->epoch != b->epoch ||
                a->deadline != b->deadline || a->fencing != b->fencing ||
-               a->watchdog != b->watchdog || a->tripped != b->tripped || a->fences != b->fences;
+               a->watchdog != b->watchdog || a->lacks_watchdog != b->lacks_watchdog ||
+               a->tripped != b->tripped || a->fences != b->fences;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -195,12 +196,17 @@ bool guard_alive(struct guard *g)
         return g->answered && loop_now(g->loop) - g->answered_at <= ALIVE_MS;
 }
 
+bool guard_ready(struct guard *g)
+{
+        return guard_alive(g) && !g->seen.lacks_watchdog;
+}
+
 msec_t guard_acked(const struct guard *g)
 {
         bool ours =
                 g->answered && g->seen.mode == GUARD_IS_ARMED && g->seen.epoch == g->order.epoch;
 
-        return ours ? g->seen.deadline : 0;
+        return ours && !g->seen.lacks_watchdog ? g->seen.deadline : 0;
 }
 
 const struct guard_answer *guard_seen(const struct guard *g)

@@ -20,9 +20,11 @@ void guard_set(struct guard *g, enum guard_order order, msec_t deadline, uint64_
 /* Stands until it was acknowledged, or until the next guard_set(). */
 void guard_fence_now(struct guard *g);
 
-bool guard_alive(struct guard *g); /* answered within the last second */
-/* The deadline the guard goes by, as it said itself; 0 = it is off, fenced, or armed for another
- * epoch than ours. Kept when the connection breaks: the guard keeps it too. */
+bool guard_alive(struct guard *g); /* answered lately */
+bool guard_ready(struct guard *g); /* and can do what it is for: else this node must not lead */
+/* The deadline the guard goes by, as it said itself; 0 = it is off, fenced, armed for another epoch
+ * than ours, or lacks the watchdog it needs. Kept when the connection breaks: the guard keeps it.
+ */
 msec_t guard_acked(const struct guard *g);
 const struct guard_answer *guard_seen(const struct guard *g); /* the last answer; NULL = none yet */
 

@@ -27,7 +27,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { CLIENTS = 8, WATCHDOG_TICK_MS = 500, RETRY_MS = 1000, PER_TURN = 16 };
+enum { CLIENTS = 8, WATCHDOG_TICK_MS = 500, LAST_PET_MS = 20, RETRY_MS = 1000, PER_TURN = 16 };
 enum { FD_LISTEN, FD_TIMER, FD_SIGNAL, FD_DEED, FD_CLIENTS, FDS = FD_CLIENTS + CLIENTS };
 
 struct client {
@@ -38,6 +38,9 @@ struct client {
 struct server {
         char socket_path[108], state_path[128], lock_path[128], watchdog_path[TARGET_PATH];
         unsigned watchdog_s; /* 0 = no watchdog is wanted */
+        bool must;           /* nothing else keeps a silent node from writing */
+        bool slow;           /* it would come too late for that */
+        msec_t ttl, patience;
         int lock, listen, timer, signals, watchdog, watchdog_error;
         struct client clients[CLIENTS];
         struct guard_state state;
@@ -50,21 +53,41 @@ struct server {
 
 /* ---- the watchdog ---- */
 
+/* How long after the deadline the petting goes on without proof. Where storage can be fenced, as
+ * long as our own fence may take. Where it cannot, this node must have been reset by the time
+ * another one may take the lease, a tenth of ttl after the deadline (ha.c: half of the margin), and
+ * the device takes its timeout for that: so the petting ends before the deadline. */
+static msec_t patience(const struct server *s, unsigned timeout)
+{
+        return s->must && !s->slow ? s->ttl / 10 - (msec_t)timeout * 1000 : FENCE_BUDGET;
+}
+
+static int open_watchdog(struct server *s)
+{
+        unsigned timeout;
+        int r = watchdog_open(s->watchdog_path, s->watchdog_s, &timeout, &s->watchdog);
+
+        if (r == 0) {
+                s->slow = s->must && (msec_t)timeout * 1000 > s->ttl * 2 / 5;
+                s->patience = patience(s, timeout);
+                log_event(s->slow ? LOG_ERROR : LOG_INFO, "watchdog",
+                          LS("device", s->watchdog_path), LI("timeout_s", timeout),
+                          LS("msg", s->slow ? "too slow for lease.ttl: this node must not lead"
+                                            : "armed"));
+        } else if (r != s->watchdog_error) {
+                log_event(s->must ? LOG_ERROR : LOG_WARN, "watchdog",
+                          LS("device", s->watchdog_path),
+                          LS("msg", r == -ENOTTY ? "it is no watchdog" : strerror(-r)));
+        }
+        s->watchdog_error = r;
+        return r;
+}
+
 static void tend_watchdog(struct server *s, msec_t now)
 {
-        if (s->watchdog_s == 0)
+        if (s->watchdog_s == 0 || (s->watchdog < 0 && open_watchdog(s) < 0))
                 return;
-        if (s->watchdog < 0) {
-                int r = watchdog_open(s->watchdog_path, s->watchdog_s, &s->watchdog);
-                if (r != s->watchdog_error)
-                        log_event(r < 0 ? LOG_WARN : LOG_INFO, "watchdog",
-                                  LS("device", s->watchdog_path),
-                                  LS("msg", r < 0 ? strerror(-r) : "armed"));
-                s->watchdog_error = r;
-                if (r < 0)
-                        return;
-        }
-        if (!guard_state_may_pet(&s->state, now, FENCE_BUDGET))
+        if (!guard_state_may_pet(&s->state, now, s->patience))
                 return;
         int r = watchdog_pet(s->watchdog);
         if (r < 0 && r != -EAGAIN) { /* try another one: closing this one ends nothing */
@@ -132,7 +155,7 @@ static void act(struct server *s, msec_t now)
 
 static void answer(struct server *s, int fd, const struct guard_message *m, int error, msec_t now)
 {
-        bool pets = guard_state_may_pet(&s->state, now, FENCE_BUDGET);
+        bool pets = guard_state_may_pet(&s->state, now, s->patience);
         struct guard_answer a = { .magic = GUARD_MAGIC,
                                   .mode = s->state.mode,
                                   .seq = m->seq,
@@ -142,6 +165,7 @@ static void answer(struct server *s, int fd, const struct guard_message *m, int 
                                   .fencing = s->deed.pid != 0,
                                   .watchdog = s->watchdog >= 0 && pets,
                                   .tripped = s->watchdog >= 0 && !pets,
+                                  .lacks_watchdog = s->must && (s->watchdog < 0 || s->slow),
                                   .fences = s->fences,
                                   .failures = s->failures,
                                   .took = s->last.total_ms };
@@ -224,8 +248,12 @@ static void set_timer(struct server *s, msec_t now)
 {
         msec_t at = now + 3600 * 1000;
 
-        if (s->watchdog_s)
+        if (s->watchdog_s) {
+                msec_t last = s->state.deadline + s->patience - LAST_PET_MS;
                 at = now + WATCHDOG_TICK_MS;
+                if (s->state.mode == GUARD_IS_ARMED && last > now)
+                        at = MIN(at, last);
+        }
         if (s->deed.pid)
                 at = MIN(at, s->deed.end);
         else if (s->state.mode == GUARD_IS_ARMED)
@@ -322,8 +350,9 @@ static int start(struct server *s)
 
 static void finish(struct server *s)
 {
-        /* Armed and stopped by hand: nobody guards what writes here, so the watchdog goes on. */
-        if (s->state.mode != GUARD_IS_ARMED)
+        /* Armed and stopped by hand: nobody guards what writes here. If nobody else could stop it
+         * either, the watchdog goes on. */
+        if (s->state.mode != GUARD_IS_ARMED || !s->must)
                 watchdog_close(&s->watchdog);
         if (s->listen >= 0)
                 unlink(s->socket_path);
@@ -334,6 +363,14 @@ static void finish(struct server *s)
         closep(&s->timer);
         closep(&s->signals);
         closep(&s->lock);
+}
+
+static bool must_have_watchdog(const struct config *c)
+{
+        bool cannot_fence = c->volume.provider == CONFIG_LOCAL && !*c->local.fence_command;
+
+        return c->watchdog.mode == CONFIG_WATCHDOG_REQUIRED ||
+               (c->watchdog.mode == CONFIG_WATCHDOG_AUTO && cannot_fence);
 }
 
 static int configure(struct server *s, const char *file)
@@ -353,8 +390,12 @@ static int configure(struct server *s, const char *file)
         if (r == 0)
                 r = guard_path(c.control.socket, "guard.lock", s->lock_path, sizeof s->lock_path);
         str_copy(s->watchdog_path, sizeof s->watchdog_path, c.watchdog.device);
-        if (c.cluster.nodes.n > 0 && c.watchdog.mode != CONFIG_WATCHDOG_OFF)
-                s->watchdog_s = (unsigned)MIN(60, MAX(2, c.lease.ttl / 2000));
+        s->ttl = c.lease.ttl;
+        if (c.cluster.nodes.n > 0 && c.watchdog.mode != CONFIG_WATCHDOG_OFF) {
+                s->must = must_have_watchdog(&c);
+                s->watchdog_s = (unsigned)MIN(60, MAX(1, c.lease.ttl / (s->must ? 5000 : 2000)));
+                s->patience = patience(s, s->watchdog_s);
+        }
         return r;
 }
 

@@ -36,6 +36,7 @@ struct guard_answer {
         bool fencing;              /* at it */
         bool watchdog;             /* a watchdog device is being written to */
         bool tripped;              /* and is not any more: this node is about to be reset */
+        bool lacks_watchdog;       /* one is required and there is none: this node must not lead */
         uint64_t fences, failures; /* deeds in this guard's life, and those that proved nothing */
         msec_t took;               /* the last one */
         char text[160];            /* and its words */

@@ -68,6 +68,8 @@ void guard_target_merge(struct fence_target *t, const struct fence_target *from)
         all.n = 0;
         if (*from->device)
                 str_copy(all.device, sizeof all.device, from->device);
+        if (from->dev)
+                all.dev = from->dev;
         if (*from->mount)
                 str_copy(all.mount, sizeof all.mount, from->mount);
         for (unsigned i = 0; i < from->n + t->n && all.n < TARGET_IDS; i++) {
@@ -80,7 +82,9 @@ void guard_target_merge(struct fence_target *t, const struct fence_target *from)
 
 static int arm(struct guard_state *s, const struct guard_message *m, msec_t now)
 {
-        if (m->epoch < s->epoch)
+        /* Off, it only keeps what `hamon fence` may need: a cluster whose database was made anew
+         * begins at epoch 1, and must not be kept from leading by what was before. */
+        if (s->mode != GUARD_IS_OFF && m->epoch < s->epoch)
                 return -ESTALE;
         if (m->epoch == s->epoch && s->forced && s->mode == GUARD_IS_ARMED)
                 return -EBUSY;
@@ -94,9 +98,12 @@ static int arm(struct guard_state *s, const struct guard_message *m, msec_t now)
                 return -ERANGE;
         s->mode = GUARD_IS_ARMED;
         s->forced = false;
-        s->epoch = m->epoch;
         s->deadline = m->deadline;
-        guard_target_merge(&s->target, &m->target);
+        if (m->epoch == s->epoch)
+                guard_target_merge(&s->target, &m->target);
+        else
+                s->target = m->target;
+        s->epoch = m->epoch;
         return 0;
 }
 
@@ -106,9 +113,8 @@ int guard_state_apply(struct guard_state *s, const struct guard_message *m, msec
         case GUARD_SAY_ARM:
                 return arm(s, m, now);
         case GUARD_SAY_OFF:
-                if (m->epoch != 0 && m->epoch < s->epoch)
+                if (s->mode == GUARD_IS_ARMED && m->epoch != 0 && m->epoch < s->epoch)
                         return -ESTALE;
-                s->epoch = MAX(s->epoch, m->epoch);
                 s->mode = GUARD_IS_OFF;
                 s->forced = false;
                 return 0;

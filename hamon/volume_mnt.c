@@ -2,6 +2,7 @@
  */
 #include "hamon/volume_mnt.h"
 
+#include "lib/mountinfo.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,29 +10,9 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
-enum { MOUNTINFO_MAX = 4 * 1024 * 1024, LINE_FIELDS = 6 };
-
 /* ---- looking ---- */
-
-/* mountinfo writes blank, tab, newline and backslash as \ooo. In place. */
-static void unescape(char *s)
-{
-        char *to = s;
-
-        for (; *s; to++) {
-                if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
-                    s[3] >= '0' && s[3] <= '7') {
-                        *to = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
-                        s += 4;
-                } else {
-                        *to = *s++;
-                }
-        }
-        *to = '\0';
-}
 
 static bool has_word(const char *list, const char *word)
 {
@@ -43,58 +24,40 @@ static bool has_word(const char *list, const char *word)
         return false;
 }
 
-/* "36 35 98:0 /root /mnt rw,noatime shared:1 - ext4 /dev/sdb rw,errors=continue" */
-static void read_line(char *line, const char *where, struct volume_mnt *m)
+/* The last one of a directory is the topmost. */
+static void find(char *text, const char *where, struct volume_mnt *ret)
 {
-        char *field[LINE_FIELDS] = { NULL }, *rest = NULL;
-        char *colon;
+        struct mountinfo i;
 
-        for (size_t i = 0; i < LINE_FIELDS; i++)
-                if (!(field[i] = strtok_r(i == 0 ? line : NULL, " ", &rest)))
-                        return;
-        unescape(field[4]);
-        if (strcmp(field[4], where) != 0)
-                return;
-        char *word = strtok_r(NULL, " ", &rest);
-        while (word && strcmp(word, "-") != 0)
-                word = strtok_r(NULL, " ", &rest);
-        char *type = strtok_r(NULL, " ", &rest), *source = strtok_r(NULL, " ", &rest);
-        char *super = strtok_r(NULL, " ", &rest);
-        unsigned long major = strtoul(field[2], &colon, 10);
-        if (!type || !source || *colon != ':')
-                return;
-        unescape(source);
-        m->count++;
-        m->dev = makedev((unsigned)major, (unsigned)strtoul(colon + 1, NULL, 10));
-        str_copy(m->type, sizeof m->type, type);
-        str_copy(m->source, sizeof m->source, source);
-        m->read_only = has_word(field[5], "ro") ||
-                       (super && (has_word(super, "ro") || has_word(super, "emergency_ro")));
+        *ret = (struct volume_mnt){ .count = 0 };
+        while (mountinfo_next(&text, &i)) {
+                if (strcmp(i.path, where) != 0)
+                        continue;
+                ret->count++;
+                ret->dev = i.dev;
+                str_copy(ret->type, sizeof ret->type, i.type);
+                str_copy(ret->source, sizeof ret->source, i.source);
+                ret->read_only = has_word(i.options, "ro") || has_word(i.super, "ro") ||
+                                 has_word(i.super, "emergency_ro");
+        }
 }
 
 void volume_mnt_parse(const char *text, const char *where, struct volume_mnt *ret)
 {
-        char line[4096];
+        CLEANUP(freep) char *copy = strdup(text);
 
         *ret = (struct volume_mnt){ .count = 0 };
-        while (*text) { /* the last one of a directory is the topmost */
-                size_t len = strcspn(text, "\n");
-                if (len < sizeof line) {
-                        memcpy(line, text, len);
-                        line[len] = '\0';
-                        read_line(line, where, ret);
-                }
-                text += len + (text[len] == '\n');
-        }
+        if (copy)
+                find(copy, where, ret);
 }
 
 int volume_mnt_look(const char *where, struct volume_mnt *ret)
 {
         CLEANUP(freep) char *text = NULL;
-        int r = read_file("/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL);
+        int r = mountinfo_read(&text);
 
         if (r == 0)
-                volume_mnt_parse(text, where, ret);
+                find(text, where, ret);
         return r;
 }
 

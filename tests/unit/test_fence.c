@@ -36,7 +36,7 @@ static void add(struct fence_target *t, const struct container *c)
 }
 
 static const struct fence_rule QUICK = {
-        .cgroup = "/sys/fs/cgroup", .kill = 3000, .umount = 1000, .probe = 1000
+        .cgroup = "/sys/fs/cgroup", .kill = 3000, .umount = 300, .probe = 300, .hang = PATIENCE_MS
 };
 
 static void kills_by_cgroup_and_nothing_else(void **state)

@@ -37,7 +37,8 @@ static void the_rules(void **state)
                 { GUARD_SAY_FENCE, 0, 0, 0, GUARD_IS_ARMED, NOW },
                 { GUARD_SAY_ARM, 7, NOW + 500, 0, GUARD_IS_ARMED, NOW + 500 },
                 { GUARD_SAY_OFF, 0, 0, 0, GUARD_IS_OFF, NOW + 500 },
-                { GUARD_SAY_ARM, 6, NOW + 900, -ESTALE, GUARD_IS_OFF, NOW + 500 },
+                { GUARD_SAY_ARM, 1, NOW + 900, 0, GUARD_IS_ARMED, NOW + 900 }, /* a new database */
+                { GUARD_SAY_OFF, 1, 0, 0, GUARD_IS_OFF, NOW + 900 },
         };
         struct guard_state s;
 
@@ -103,6 +104,29 @@ static void containers_are_not_forgotten(void **state)
                 assert_string_equal(t.id[i], more.id[i]);
         assert_string_equal(t.id[50],
                             "0000000000000000000000000000000000000000000000000000000000000000");
+}
+
+static void a_newer_epoch_brings_its_own(void **state)
+{
+        struct guard_message m = msg(GUARD_SAY_ARM, 5, NOW + 100);
+        struct guard_state s;
+
+        (void)state;
+        guard_state_init(&s);
+        fill(&m.target, 0, 3);
+        assert_int_equal(guard_state_apply(&s, &m, NOW), 0);
+        m.target.n = 0;
+        m.target.dev = 7;
+        assert_int_equal(guard_state_apply(&s, &m, NOW), 0);
+        assert_int_equal(s.target.n, 3);
+        assert_int_equal(s.target.dev, 7);
+        m.epoch = 6;
+        m.target.dev = 0;
+        fill(&m.target, 50, 1);
+        assert_int_equal(guard_state_apply(&s, &m, NOW), 0);
+        assert_int_equal(s.target.n, 1);
+        assert_string_equal(s.target.id[0], m.target.id[0]);
+        assert_int_equal(s.target.dev, 0);
 }
 
 static void garbage(void **state)
@@ -176,6 +200,7 @@ int main(void)
                 cmocka_unit_test(the_rules),
                 cmocka_unit_test(due_and_the_watchdog),
                 cmocka_unit_test(containers_are_not_forgotten),
+                cmocka_unit_test(a_newer_epoch_brings_its_own),
                 cmocka_unit_test(garbage),
                 cmocka_unit_test(kept),
         };

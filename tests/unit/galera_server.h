@@ -102,7 +102,7 @@ static void wait_until_up(void)
 {
         msec_t end = clock_ms() + PATIENCE;
 
-        while (!try_sql("SELECT 1")) {
+        while (!try_sql("SELECT COUNT(*) FROM mysql.db")) { /* tables: once WSREP is ready */
                 struct timespec pause = { .tv_nsec = 20000000 };
                 if (waitpid(server, NULL, WNOHANG) != 0 || clock_ms() > end) {
                         server = 0;
@@ -209,4 +209,13 @@ static void server_remove(void)
                 _exit(127);
         }
         waitpid(pid, NULL, 0);
+}
+
+/* The last act of a group. */
+static inline int server_group_teardown(void **unused)
+{
+        (void)unused;
+        server_stop(SIGKILL);
+        server_remove();
+        return 0;
 }

@@ -200,12 +200,4 @@ static inline int group_setup(void **unused)
         return 0;
 }
 
-static inline int group_teardown(void **unused)
-{
-        (void)unused;
-        server_stop(SIGKILL);
-        server_remove();
-        return 0;
-}
-
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -342,5 +342,5 @@ int main(void)
                 CASE(test_config),     CASE(test_rows),
         };
 
-        return cmocka_run_group_tests(tests, group_setup, group_teardown);
+        return cmocka_run_group_tests(tests, group_setup, server_group_teardown);
 }

@@ -196,5 +196,5 @@ int main(void)
                 CASE(test_killed_and_settled),
         };
 
-        return cmocka_run_group_tests(tests, group_setup, group_teardown);
+        return cmocka_run_group_tests(tests, group_setup, server_group_teardown);
 }

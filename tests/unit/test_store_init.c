@@ -188,14 +188,6 @@ static int group_setup(void **unused)
         return 0;
 }
 
-static int group_teardown(void **unused)
-{
-        (void)unused;
-        server_stop(SIGKILL);
-        server_remove();
-        return 0;
-}
-
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -203,5 +195,5 @@ int main(void)
                                             CASE(test_other_shapes), CASE(test_lease_status),
                                             CASE(test_mistakes) };
 
-        return cmocka_run_group_tests(tests, group_setup, group_teardown);
+        return cmocka_run_group_tests(tests, group_setup, server_group_teardown);
 }

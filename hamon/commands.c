@@ -19,6 +19,8 @@ const struct command COMMANDS[] = {
         { "ip", "status|assign|release [...]", "the service addresses: where they are, or one step",
           NULL, NULL },
         { "fence", "[--json]", "stop what writes on the volume here, and prove it", NULL, NULL },
+        { "fsm", "[--dot]", "the state machine: what each event does in each state", cmd_fsm,
+          NULL },
         { "guard", "", "fence this node if `hamon run` misses its deadline (a service)", NULL,
           NULL },
         { "notify", "MASTER|BACKUP|FAULT|STOP", "tell the daemon what keepalived says", cmd_notify,

@@ -28,6 +28,7 @@ const struct command *command_find(const char *name);
 int cmd_check(const struct cli *c);
 int cmd_status(const struct cli *c);
 int cmd_config(const struct cli *c);
+int cmd_fsm(const struct cli *c);
 int cmd_notify(const struct cli *c);
 int cmd_notify_galera(const struct cli *c);
 int cmd_switchover(const struct cli *c);

@@ -8,16 +8,7 @@
 #include "hamon/core/ha_impl.h"
 #include <string.h>
 
-enum { MOST_TURNS = 16, STUCK_MS = 1000, GUARD_TRIES = 2 };
-
-const char *const HA_HOOKS[HOOK_COUNT_] = {
-        [HOOK_NONE] = "none", [HOOK_MASTER] = "master", [HOOK_BACKUP] = "backup"
-};
-
-const char *const HA_MODES[MODE_COUNT_] = {
-        [MODE_PROMOTE] = "promote", [MODE_RECOVER] = "recover", [MODE_SWITCHOVER] = "switchover",
-        [MODE_DEMOTE] = "demote",   [MODE_FENCE] = "fence",
-};
+enum { MOST_TURNS = 16 };
 
 const char *const HA_ALERTS[ALERT_COUNT_] = {
         [ALERT_HALTED] = "halted",           [ALERT_STAY] = "stay",
@@ -25,15 +16,6 @@ const char *const HA_ALERTS[ALERT_COUNT_] = {
         [ALERT_HOOK_STUCK] = "hook_stuck",   [ALERT_EPOCH_AHEAD] = "epoch_ahead",
         [ALERT_VOLUME_LOST] = "volume_lost",
 };
-
-static void copy_name(char *to, const char *from)
-{
-        size_t i = 0;
-
-        for (; i < LEASE_NAME - 1 && from[i]; i++)
-                to[i] = from[i];
-        memset(to + i, 0, LEASE_NAME - i);
-}
 
 static msec_t least(msec_t a, msec_t b)
 {
@@ -43,106 +25,6 @@ static msec_t least(msec_t a, msec_t b)
 static msec_t most(msec_t a, msec_t b)
 {
         return a > b ? a : b;
-}
-
-/* ---- output ---- */
-
-static struct ha_action *add(struct ha_output *out, enum ha_action_kind kind)
-{
-        static const struct ha_action EMPTY;
-        struct ha_action *a = &out->actions[out->n < HA_ACTIONS ? out->n++ : HA_ACTIONS - 1];
-
-        *a = EMPTY;
-        a->kind = kind;
-        return a;
-}
-
-static void alert(struct ha *h, struct ha_output *out, enum ha_alert which)
-{
-        if (h->told & 1u << which)
-                return;
-        h->told |= 1u << which;
-        add(out, ACTION_ALERT)->alert = which;
-}
-
-static void calm(struct ha *h, enum ha_alert which)
-{
-        h->told &= ~(1u << which);
-}
-
-/* ---- hooks ---- */
-
-static void want_hook(struct ha *h, enum ha_hook hook, enum ha_mode mode, msec_t at)
-{
-        h->hook = hook;
-        h->mode = mode;
-        h->hook_due = hook != HOOK_NONE;
-        h->hook_at = at;
-        h->killing = true; /* whatever runs, if anything does */
-        h->kill_at = at;
-        h->kills = 0;
-        h->hook_ended = false;
-        h->tries = 0;
-}
-
-static msec_t hook_deadline(const struct ha *h)
-{
-        if (h->mode == MODE_FENCE)
-                return h->config.fence_timeout;
-        return h->hook == HOOK_MASTER ? h->config.master_timeout : h->config.backup_timeout;
-}
-
-static void start_hook(struct ha *h, struct ha_output *out)
-{
-        struct ha_action *a = add(out, ACTION_START_HOOK);
-
-        h->hook_due = false;
-        a->hook = h->hook;
-        a->mode = h->mode;
-        a->id = ++h->hook_id;
-        a->epoch = h->lead_epoch;
-        a->reason = HA_EVENTS[h->why];
-        copy_name(a->from, h->from);
-        copy_name(a->to, h->to);
-        a->deadline = hook_deadline(h);
-}
-
-/* What it has sent may still arrive. */
-static void unquiet(struct ha *h, msec_t now)
-{
-        h->quiet_at = now + h->config.in_flight;
-}
-
-static bool is_due(const struct ha *h, msec_t now)
-{
-        return h->hook_due && now >= h->hook_at && (h->mode == MODE_FENCE || now >= h->quiet_at);
-}
-
-static void run_hooks(struct ha *h, const struct ha_facts *f, msec_t now, struct ha_output *out)
-{
-        bool runs = f->hook.state == HOOK_RUNNING;
-
-        if (h->killing && !runs) {
-                if (h->kills > 0)
-                        unquiet(h, now);
-                h->killing = false;
-                h->hook_seen = h->hook_id;
-                calm(h, ALERT_HOOK_STUCK);
-        }
-        if (h->killing) {
-                if (now < h->kill_at)
-                        return;
-                add(out, ACTION_KILL_HOOK);
-                if (h->kills++ > 0) {
-                        alert(h, out, ALERT_HOOK_STUCK);
-                        if (h->state == ST_FENCING)
-                                add(out, ACTION_FENCE_NOW);
-                }
-                h->kill_at = now + STUCK_MS;
-                return;
-        }
-        if (!runs && is_due(h, now))
-                start_hook(h, out);
 }
 
 /* ---- actions of the table ---- */
@@ -155,14 +37,14 @@ static void ban(struct ha *h, msec_t now)
 static void hint_at(struct ha *h, const struct ha_facts *f, enum ha_event e)
 {
         if (e == EV_SWITCHOVER && f->order_to[0])
-                copy_name(h->to, f->order_to);
+                ha_copy_name(h->to, f->order_to);
         else if (e == EV_ASKED)
-                copy_name(h->to, f->asker);
+                ha_copy_name(h->to, f->asker);
         else if (h->state == ST_PROMOTING && f->volume_at[0] &&
                  strcmp(f->volume_at, h->lease.me) != 0)
-                copy_name(h->to, f->volume_at); /* we could not get it from there */
+                ha_copy_name(h->to, f->volume_at); /* we could not get it from there */
         else
-                copy_name(h->to, f->other);
+                ha_copy_name(h->to, f->other);
 }
 
 static void leave(struct ha *h, const struct ha_facts *f, enum ha_event e, bool cause, msec_t now)
@@ -171,27 +53,15 @@ static void leave(struct ha *h, const struct ha_facts *f, enum ha_event e, bool 
         h->cause = cause;
         h->led = h->state == ST_MASTER || h->mode == MODE_RECOVER;
         h->releasing = true;
-        want_hook(h, HOOK_BACKUP, cause ? MODE_DEMOTE : MODE_SWITCHOVER, now);
+        ha_want_hook(h, HOOK_BACKUP, cause ? MODE_DEMOTE : MODE_SWITCHOVER, now);
 }
 
 static void let_go(struct ha *h, msec_t now)
 {
         if (h->cause)
                 ban(h, now);
-        want_hook(h, HOOK_NONE, MODE_FENCE, now);
+        ha_want_hook(h, HOOK_NONE, MODE_FENCE, now);
         lease_hurry(&h->lease, now);
-}
-
-static void again(struct ha *h, msec_t at, struct ha_output *out)
-{
-        unsigned tries = ++h->tries;
-
-        h->hook_due = true;
-        h->hook_at = at;
-        if (h->state == ST_FENCING && tries >= GUARD_TRIES) {
-                add(out, ACTION_FENCE_NOW);
-                alert(h, out, ALERT_FENCE);
-        }
 }
 
 static void reclaim(struct ha *h, const struct ha_facts *f, msec_t now, struct ha_output *out)
@@ -200,8 +70,8 @@ static void reclaim(struct ha *h, const struct ha_facts *f, msec_t now, struct h
                 h->min_epoch = f->file.epoch;
         h->eager = true;
         h->cause = h->releasing = false;
-        alert(h, out, ALERT_EPOCH_AHEAD);
-        want_hook(h, HOOK_NONE, MODE_FENCE, now);
+        ha_alert(h, out, ALERT_EPOCH_AHEAD);
+        ha_want_hook(h, HOOK_NONE, MODE_FENCE, now);
         lease_hurry(&h->lease, now);
 }
 
@@ -209,12 +79,12 @@ static void fence(struct ha *h, const struct ha_facts *f, enum ha_event e, msec_
                   struct ha_output *out)
 {
         if (h->state == ST_MASTER && f->volume_lost)
-                alert(h, out, ALERT_VOLUME_LOST);
-        copy_name(h->to, f->other);
+                ha_alert(h, out, ALERT_VOLUME_LOST);
+        ha_copy_name(h->to, f->other);
         h->cause = h->releasing = true;
         if (e == EV_LEASE_LOST || e == EV_STORAGE)
                 ban(h, now);
-        want_hook(h, HOOK_BACKUP, MODE_FENCE, now);
+        ha_want_hook(h, HOOK_BACKUP, MODE_FENCE, now);
 }
 
 static void act(struct ha *h, const struct ha_facts *f, enum ha_event e, enum ha_act a, msec_t now,
@@ -226,43 +96,43 @@ static void act(struct ha *h, const struct ha_facts *f, enum ha_event e, enum ha
                 lease_hurry(&h->lease, now);
                 break;
         case ACT_PROMOTE:
-                copy_name(h->from, h->lease.claim_from.holder);
+                ha_copy_name(h->from, h->lease.claim_from.holder);
                 h->cause = h->eager = h->ordered = false;
-                want_hook(h, HOOK_MASTER, MODE_PROMOTE, now);
+                ha_want_hook(h, HOOK_MASTER, MODE_PROMOTE, now);
                 break;
         case ACT_RECOVER:
                 h->cause = h->releasing = false;
                 if (e == EV_WAY_BACK)
                         h->hold_off = now + h->config.give_up;
-                want_hook(h, HOOK_MASTER, MODE_RECOVER, now);
+                ha_want_hook(h, HOOK_MASTER, MODE_RECOVER, now);
                 break;
         case ACT_ADOPT:
                 break;
         case ACT_SERVE:
                 h->hook_at = now + h->config.assert_every;
-                calm(h, ALERT_PROMOTE);
-                calm(h, ALERT_EPOCH_AHEAD);
-                calm(h, ALERT_VOLUME_LOST);
+                ha_calm(h, ALERT_PROMOTE);
+                ha_calm(h, ALERT_EPOCH_AHEAD);
+                ha_calm(h, ALERT_VOLUME_LOST);
                 break;
         case ACT_MOVE:
                 leave(h, f, e, false, now);
                 break;
         case ACT_DEMOTE:
                 if (h->state == ST_PROMOTING)
-                        alert(h, out, ALERT_PROMOTE);
+                        ha_alert(h, out, ALERT_PROMOTE);
                 leave(h, f, e, true, now);
                 break;
         case ACT_FENCE:
                 fence(h, f, e, now, out);
                 break;
         case ACT_CLEAN:
-                want_hook(h, HOOK_BACKUP, MODE_FENCE, now);
+                ha_want_hook(h, HOOK_BACKUP, MODE_FENCE, now);
                 break;
         case ACT_RETRY:
-                again(h, now + h->config.retry, out);
+                ha_again(h, now + h->config.retry, out);
                 break;
         case ACT_RESTART:
-                want_hook(h, h->hook, h->mode, now);
+                ha_want_hook(h, h->hook, h->mode, now);
                 lease_hurry(&h->lease, now);
                 break;
         case ACT_HURRY:
@@ -275,12 +145,12 @@ static void act(struct ha *h, const struct ha_facts *f, enum ha_event e, enum ha
                 let_go(h, now);
                 break;
         case ACT_BAN:
-                alert(h, out, ALERT_HALTED);
+                ha_alert(h, out, ALERT_HALTED);
                 break;
         case ACT_FORGIVE:
                 breaker_forgive(&h->breaker);
                 h->ack = true;
-                calm(h, ALERT_HALTED);
+                ha_calm(h, ALERT_HALTED);
                 lease_hurry(&h->lease, now);
                 break;
         case ACT_NONE:
@@ -293,7 +163,7 @@ static void act(struct ha *h, const struct ha_facts *f, enum ha_event e, enum ha
 
 static void answer_order(struct ha *h, struct ha_output *out, bool accepted, const char *comment)
 {
-        struct ha_action *a = add(out, ACTION_ANSWER);
+        struct ha_action *a = ha_add(out, ACTION_ANSWER);
 
         a->accepted = accepted;
         a->comment = comment;
@@ -331,7 +201,7 @@ static void apply(struct ha *h, const struct ha_facts *f, enum ha_event e, msec_
         if (cell->next == h->state)
                 return;
 
-        struct ha_action *note = add(out, ACTION_NOTE);
+        struct ha_action *note = ha_add(out, ACTION_NOTE);
         note->from_state = h->state;
         note->to_state = cell->next;
         note->event = e;
@@ -345,7 +215,7 @@ static bool turn(struct ha *h, const struct ha_facts *f, msec_t now, struct ha_o
 {
         for (int e = 0; e < EV_COUNT_; e++) {
                 const struct fsm_cell *cell = &FSM[h->state][e];
-                if (!event_there(h, f, (enum ha_event)e, now))
+                if (!ha_event_there(h, f, (enum ha_event)e, now))
                         continue;
                 out->seen[h->state] |= (uint32_t)1 << e;
                 consume(h, (enum ha_event)e, cell, out);
@@ -361,7 +231,7 @@ static bool turn(struct ha *h, const struct ha_facts *f, msec_t now, struct ha_o
 
 static void gather(struct ha *h, const struct ha_facts *f, msec_t now)
 {
-        struct lease_wish w = wish_now(h, f, now);
+        struct lease_wish w = ha_wish(h, f, now);
         enum lease_event e = lease_tick(&h->lease, now);
 
         h->lost |= e == LEASE_EXPIRED;
@@ -377,7 +247,7 @@ static void gather(struct ha *h, const struct ha_facts *f, msec_t now)
                 h->hook_ended = true;
                 h->hook_end = f->hook.end;
                 if (f->hook.end != HOOK_OK)
-                        unquiet(h, now);
+                        ha_unquiet(h, now);
                 if (h->state == ST_MASTER)
                         h->hook_at = now + h->config.assert_every;
         }
@@ -398,9 +268,9 @@ static void gather(struct ha *h, const struct ha_facts *f, msec_t now)
 static void settle_release(struct ha *h, struct ha_output *out)
 {
         if (h->freed && h->releasing) {
-                struct ha_action *a = add(out, ACTION_HINT);
+                struct ha_action *a = ha_add(out, ACTION_HINT);
                 a->epoch = h->released_epoch;
-                copy_name(a->to, h->to);
+                ha_copy_name(a->to, h->to);
         }
         bool gone = !ha_may_write(h->state) && h->state != ST_FENCING && !h->lease.held &&
                     !h->lease.names_us;
@@ -415,22 +285,22 @@ static void ask(struct ha *h, const struct ha_facts *f, msec_t now, struct ha_ou
             h->lease.names_us || !h->lease.row.holder[0] || !f->holder_answers || now < h->ask_at)
                 return;
         h->ask_at = now + h->config.lease.ttl / 4;
-        copy_name(add(out, ACTION_ASK)->to, h->lease.row.holder);
+        ha_copy_name(ha_add(out, ACTION_ASK)->to, h->lease.row.holder);
 }
 
 static void tell_stay(struct ha *h, const struct ha_facts *f, struct ha_output *out)
 {
-        if (h->state == ST_MASTER && unfit_for_good(h, f))
-                alert(h, out, ALERT_STAY);
+        if (h->state == ST_MASTER && ha_unfit_for_good(h, f))
+                ha_alert(h, out, ALERT_STAY);
         else
-                calm(h, ALERT_STAY);
+                ha_calm(h, ALERT_STAY);
 }
 
 static void levels(const struct ha *h, const struct ha_facts *f, msec_t now, struct ha_output *out)
 {
         if (h->state == ST_INIT)
                 out->track = HA_TRACK_KEEP;
-        else if (h->state == ST_PROMOTING || (h->state == ST_MASTER && !unfit_for_good(h, f)))
+        else if (h->state == ST_PROMOTING || (h->state == ST_MASTER && !ha_unfit_for_good(h, f)))
                 out->track = HA_TRACK_HOLDER;
         else
                 out->track = h->state == ST_CLAIMING || ha_candidate(h, f, now) ? HA_TRACK_FIT
@@ -448,14 +318,14 @@ static void levels(const struct ha *h, const struct ha_facts *f, msec_t now, str
 /* When something here changes by time alone. Whatever is forgotten here comes a second late. */
 static msec_t next_wake(const struct ha *h, const struct ha_facts *f, msec_t now)
 {
-        struct lease_wish w = wish_now(h, f, now);
+        struct lease_wish w = ha_wish(h, f, now);
         msec_t at = now + least(1000, lease_wait(&h->lease, &w, now));
 
         if (h->killing)
                 at = least(at, h->kill_at > now ? h->kill_at : now + 1);
         else if (h->hook_due)
                 at = least(at, most(h->hook_at, h->quiet_at));
-        at = least(at, claim_at(h, f, now));
+        at = least(at, ha_claim_at(h, f, now));
         return at > now ? at - now : 0;
 }
 
@@ -470,13 +340,13 @@ void ha_step(struct ha *h, const struct ha_facts *f, msec_t now, struct ha_outpu
                 answer_order(h, out, false, "no node that is fit to take over, or no provider");
         h->asked = h->gap = h->lost = h->won = false;
 
-        run_hooks(h, f, now, out);
+        ha_run_hooks(h, f, now, out);
         settle_release(h, out);
         ask(h, f, now, out);
         tell_stay(h, f, out);
         levels(h, f, now, out);
 
-        struct lease_wish w = wish_now(h, f, now);
+        struct lease_wish w = ha_wish(h, f, now);
         out->statement = lease_next(&h->lease, &w, now);
         if (out->statement.op == OP_RELEASE)
                 h->released_epoch = out->statement.epoch;

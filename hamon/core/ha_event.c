@@ -31,17 +31,12 @@ static bool is_me(const struct ha *h, const char *name)
         return strcmp(name, h->lease.me) == 0;
 }
 
-bool hook_runs(const struct ha *h, const struct ha_facts *f)
-{
-        return f->hook.state == HOOK_RUNNING || (h->hook_id != f->hook.id && h->hook_id != 0);
-}
-
-bool can_move(const struct ha_facts *f)
+static bool can_move(const struct ha_facts *f)
 {
         return f->provider && f->other[0];
 }
 
-struct lease_row row_now(const struct lease *l, msec_t now)
+static struct lease_row row_now(const struct lease *l, msec_t now)
 {
         struct lease_row row = l->row;
 
@@ -60,7 +55,7 @@ static bool could_lead(const struct ha *h, const struct ha_facts *f)
         return f->candidate == FIT && is_fresh(h, f) && f->provider && !f->maintenance;
 }
 
-bool unfit_for_good(const struct ha *h, const struct ha_facts *f)
+bool ha_unfit_for_good(const struct ha *h, const struct ha_facts *f)
 {
         return f->fitness == UNFIT && f->lasting && is_fresh(h, f);
 }
@@ -114,7 +109,7 @@ static bool may_skip(const struct ha *h, const struct ha_facts *f, msec_t now)
                now - h->lease.still_since >= h->config.in_flight;
 }
 
-struct lease_wish wish_now(const struct ha *h, const struct ha_facts *f, msec_t now)
+struct lease_wish ha_wish(const struct ha *h, const struct ha_facts *f, msec_t now)
 {
         struct lease_wish w = { .token = f->token,
                                 .min_epoch = h->min_epoch,
@@ -123,11 +118,11 @@ struct lease_wish wish_now(const struct ha *h, const struct ha_facts *f, msec_t 
                                 .window = h->config.breaker.wait };
 
         w.lead = h->state == ST_CLAIMING;
-        w.look = h->state == ST_MASTER && unfit_for_good(h, f); /* was the breaker acked? */
+        w.look = h->state == ST_MASTER && ha_unfit_for_good(h, f); /* was the breaker acked? */
         w.skip_wait = may_skip(h, f, now);
         /* R: also what we never claimed; never while something may write, or is on its way */
         w.release = is_idle(h->state) && !f->mounted && now >= h->quiet_at;
-        if (h->state == ST_INIT && row_known(h) && can_adopt(h, f) && !hook_runs(h, f))
+        if (h->state == ST_INIT && row_known(h) && can_adopt(h, f) && !ha_hook_runs(h, f))
                 w.adopt = h->lease.row.epoch;
         return w;
 }
@@ -157,7 +152,7 @@ static msec_t stagger(const struct ha *h, const struct ha_facts *f)
         return turn;
 }
 
-msec_t claim_at(const struct ha *h, const struct ha_facts *f, msec_t now)
+msec_t ha_claim_at(const struct ha *h, const struct ha_facts *f, msec_t now)
 {
         struct lease_row row = row_now(&h->lease, now);
         bool lost_it = is_me(h, row.loser); /* then another one first */
@@ -175,7 +170,7 @@ msec_t claim_at(const struct ha *h, const struct ha_facts *f, msec_t now)
 static bool is_beaten(const struct ha *h, const struct ha_facts *f, msec_t now)
 {
         const struct lease *l = &h->lease;
-        struct lease_wish w = wish_now(h, f, now);
+        struct lease_wish w = ha_wish(h, f, now);
 
         return row_known(h) && !l->claiming && l->op != OP_TAKE && l->row.holder[0] &&
                !l->names_us && !lease_free(l, &w, now);
@@ -225,9 +220,9 @@ static bool timed_out(const struct ha *h, const struct ha_facts *f, msec_t now)
                 return in_state >= c->lease.ttl * (h->ordered ? ORDERED_TTLS : CLAIM_TTLS);
         case ST_PROMOTING:
                 return in_state >= c->give_up * (f->other[0] ? 1 : LONELY) && h->tries > 0 &&
-                       !hook_runs(h, f) && f->provider;
+                       !ha_hook_runs(h, f) && f->provider;
         case ST_DEMOTING:
-                return in_state >= c->backup_timeout && !hook_runs(h, f);
+                return in_state >= c->backup_timeout && !ha_hook_runs(h, f);
         default:
                 return false;
         }
@@ -238,7 +233,7 @@ static bool should_go(const struct ha *h, const struct ha_facts *f, msec_t now)
 {
         struct lease_row row = row_now(&h->lease, now);
 
-        return unfit_for_good(h, f) && f->provider && now >= h->hold_off &&
+        return ha_unfit_for_good(h, f) && f->provider && now >= h->hold_off &&
                !breaker_open(&h->config.breaker, &row, true);
 }
 
@@ -264,7 +259,7 @@ static bool may_switch(const struct ha *h, const struct ha_facts *f)
                (f->order_to[0] ? f->order_fit && !is_me(h, f->order_to) : f->other[0] != '\0');
 }
 
-bool event_there(const struct ha *h, const struct ha_facts *f, enum ha_event e, msec_t now)
+bool ha_event_there(const struct ha *h, const struct ha_facts *f, enum ha_event e, msec_t now)
 {
         switch (e) {
         case EV_LEASE_LOST:
@@ -274,7 +269,7 @@ bool event_there(const struct ha *h, const struct ha_facts *f, enum ha_event e, 
         case EV_STORAGE:
                 if (h->state == ST_MASTER)
                         return is_ahead(h, f) || f->volume_lost;
-                return h->state == ST_PROMOTING && is_ahead(h, f) && !hook_runs(h, f);
+                return h->state == ST_PROMOTING && is_ahead(h, f) && !ha_hook_runs(h, f);
         case EV_TAKEOVER:
                 return h->order == ORDER_TAKEOVER;
         case EV_SWITCHOVER:
@@ -304,19 +299,19 @@ bool event_there(const struct ha *h, const struct ha_facts *f, enum ha_event e, 
         case EV_UNHALT:
                 return h->state == ST_HALTED && !is_blocked(h, now);
         case EV_CLAIM:
-                return now >= claim_at(h, f, now);
+                return now >= ha_claim_at(h, f, now);
         case EV_DIRTY:
                 return !ha_may_write(h->state) && is_dirty(h, f, now);
         case EV_UNFIT:
                 return is_unfit(h, f, now);
         case EV_MISSING:
-                return h->state == ST_MASTER && f->missing && !h->hook_due && !hook_runs(h, f) &&
+                return h->state == ST_MASTER && f->missing && !h->hook_due && !ha_hook_runs(h, f) &&
                        now >= h->hook_at;
         case EV_TIMEOUT:
                 return timed_out(h, f, now);
         case EV_READY:
                 return h->state == ST_INIT && row_known(h) && !f->mounted && !f->active &&
-                       !hook_runs(h, f);
+                       !ha_hook_runs(h, f);
         case EV_COUNT_:
                 break;
         }

@@ -64,10 +64,8 @@ static void let_go(struct ha *h, msec_t now)
         lease_hurry(&h->lease, now);
 }
 
-static void reclaim(struct ha *h, const struct ha_facts *f, msec_t now, struct ha_output *out)
+static void reclaim(struct ha *h, msec_t now, struct ha_output *out)
 {
-        if (f->file.epoch > h->min_epoch)
-                h->min_epoch = f->file.epoch;
         h->eager = true;
         h->cause = h->releasing = false;
         ha_alert(h, out, ALERT_EPOCH_AHEAD);
@@ -139,7 +137,7 @@ static void act(struct ha *h, const struct ha_facts *f, enum ha_event e, enum ha
                 lease_hurry(&h->lease, now);
                 break;
         case ACT_RECLAIM:
-                reclaim(h, f, now, out);
+                reclaim(h, now, out);
                 break;
         case ACT_RELEASE:
                 let_go(h, now);
@@ -251,6 +249,8 @@ static void gather(struct ha *h, const struct ha_facts *f, msec_t now)
                 if (h->state == ST_MASTER)
                         h->hook_at = now + h->config.assert_every;
         }
+        if (h->state == ST_PROMOTING && ha_file_ahead(h, f) && f->file.epoch > h->min_epoch)
+                h->min_epoch = f->file.epoch; /* kept: the fact may be gone when the hook ends */
         if (h->state == ST_INIT && f->hook.state == HOOK_RUNNING && !h->killing) {
                 h->killing = true; /* a leftover */
                 h->kill_at = now;

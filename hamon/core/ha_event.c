@@ -75,7 +75,7 @@ bool ha_candidate(const struct ha *h, const struct ha_facts *f, msec_t now)
 }
 
 /* The volume's file is ahead of the lease we hold. */
-static bool is_ahead(const struct ha *h, const struct ha_facts *f)
+bool ha_file_ahead(const struct ha *h, const struct ha_facts *f)
 {
         struct ha_epoch mine = { .known = true,
                                  .epoch = h->lease.epoch,
@@ -268,8 +268,9 @@ bool ha_event_there(const struct ha *h, const struct ha_facts *f, enum ha_event 
                 return h->gap;
         case EV_STORAGE:
                 if (h->state == ST_MASTER)
-                        return is_ahead(h, f) || f->volume_lost;
-                return h->state == ST_PROMOTING && is_ahead(h, f) && !ha_hook_runs(h, f);
+                        return ha_file_ahead(h, f) || f->volume_lost;
+                return h->state == ST_PROMOTING && h->min_epoch >= h->lease.epoch &&
+                       !ha_hook_runs(h, f);
         case EV_TAKEOVER:
                 return h->order == ORDER_TAKEOVER;
         case EV_SWITCHOVER:

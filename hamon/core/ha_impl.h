@@ -15,6 +15,9 @@ struct lease_wish ha_wish(const struct ha *h, const struct ha_facts *f, msec_t n
 /* When a claim would be due if nothing else changed; INT64_MAX = not foreseeable. */
 msec_t ha_claim_at(const struct ha *h, const struct ha_facts *f, msec_t now);
 
+/* The volume's file is ahead of the lease we hold. */
+bool ha_file_ahead(const struct ha *h, const struct ha_facts *f);
+
 bool ha_unfit_for_good(const struct ha *h, const struct ha_facts *f);
 
 /* ---- ha_hook.c ---- */

@@ -127,7 +127,7 @@ static void left_init(struct world *w, struct sim_node *n, const struct ha_actio
                 if (!n->mounted || n->file.incarnation != n->incarnation ||
                     n->file.epoch != n->ha.lease.epoch)
                         violated(w, "adopted what is not there", n->index);
-        } else if (n->was_master && n->mounted && w->now - n->killed_at < TTL / 2 &&
+        } else if (n->was_master && n->mounted && n->live && w->now - n->killed_at < TTL / 2 &&
                    !is_excused(w, n) && !database_was_bad(w, n)) {
                 violated(w, "a restart of the daemon stopped the service", n->index);
         }

@@ -288,10 +288,8 @@ static void missing(struct world *w)
 
 /* ---- the operator ---- */
 
-static void order(struct world *w)
+void fault_order(struct world *w, struct sim_node *n)
 {
-        struct sim_node *n = victim(w);
-
         n->order = ORDER_SWITCHOVER;
         n->order_to = rng_chance(&w->rng, 50) ? NOBODY : anybody(w)->index;
         if (rng_chance(&w->rng, 15))
@@ -300,6 +298,11 @@ static void order(struct world *w)
                 n->order = ORDER_ACK;
         if (node_runs(n))
                 node_wake(w, n);
+}
+
+static void order(struct world *w)
+{
+        fault_order(w, victim(w));
 }
 
 static void maintenance(struct world *w)

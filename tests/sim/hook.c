@@ -124,10 +124,12 @@ static void send(struct world *w, struct sim_node *n, struct proc *p)
                 finish(w, n, p, HOOK_TEMP);
                 return;
         }
-        if (!w->calm && rng_chance(&w->rng, 12))
+        if (!w->calm && rng_chance(&w->rng, 20))
                 delay = rng_between(&w->rng, 60, IN_FLIGHT - 50);
         if (!w->calm && rng_chance(&w->rng, 3))
                 delay = -1;
+        if (delay > 400 && rng_chance(&w->rng, 50))
+                fault_order(w, n); /* the hook will be killed with the request on its way */
         int server = p->step == STEP_FENCE_OLD ? p->target : n->index;
         cloud_request(w, kind_of(p->step), n->index, server, delay);
         bool heard = delay >= 0 && (w->calm || rng_chance(&w->rng, 95));

@@ -90,6 +90,8 @@ void node_kill_daemon(struct world *w, struct sim_node *n, msec_t back_after)
         if (w->now - n->killed_at < TTL * 3 / 2)
                 n->cause_until = w->now + back_after + TTL * 3 / 2; /* twice is bad luck */
         tell(w, n->index, "daemon is killed");
+        if (n->hung && n->cause_until < w->now + back_after + TTL * 3 / 2)
+                n->cause_until = w->now + back_after + TTL * 3 / 2;
         n->killed_at = w->now;
         n->was_master = n->ha.state == ST_MASTER;
         db_give_up(w, n);
@@ -141,9 +143,17 @@ static void guard_told(struct world *w, struct sim_node *n)
                 n->guard_at = w->now + 1;
 }
 
+/* A mount that is not through yet holds the device: open(O_EXCL) fails. */
+static bool is_mounting(const struct proc *p)
+{
+        return p->live && p->step == STEP_MOUNT && p->phase == PHASE_KERNEL;
+}
+
 static void guard_fire(struct world *w, struct sim_node *n)
 {
-        if (n->alive && !n->frozen && (n->running || n->mounted)) {
+        bool mounting = is_mounting(&n->proc) || is_mounting(&n->zombie);
+
+        if (n->alive && !n->frozen && (n->running || n->mounted || mounting)) {
                 if (!n->guard_killed) {
                         n->guard_killed = true;
                         n->guard_at = w->now + rng_between(&w->rng, 20, 100);

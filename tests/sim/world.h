@@ -295,6 +295,7 @@ msec_t hook_next(const struct proc *p);
 /* ---- fault.c ---- */
 void fault_strike(struct world *w);
 void fault_freeze(struct world *w, struct sim_node *n);
+void fault_order(struct world *w, struct sim_node *n);
 void fault_heal(struct world *w);
 void fault_calm(struct world *w);
 

@@ -422,19 +422,157 @@ static void test_names_are_cut(void **unused)
         assert_int_equal(strlen(l.me), LEASE_NAME - 1);
 }
 
+/* ---- the holder's margin, adoption, the breaker's counters ---- */
+
+/* The holder stops a margin before ttl; a challenger waits for all of it. */
+static void test_margin(void **unused)
+{
+        struct lease_rule rule = { .ttl = TTL, .renew = RENEW, .look = LOOK, .margin = 1000 };
+
+        (void)unused;
+        lease_init(&l, "n1", 11, rule, T0);
+        msec_t sent = win();
+        assert_true(lease_valid(&l, sent + TTL - 1001));
+        assert_false(lease_valid(&l, sent + TTL - 1000));
+        assert_int_equal(lease_renewed(&l, sent + 300), 300);
+        assert_next(OP_RENEW, sent + 500);
+        assert_event(LEASE_SAME, ANSWER_DONE, sent + 600);
+        assert_int_equal(l.valid_until, sent + 500 + TTL - 1000);
+        assert_int_equal(lease_renewed(&l, sent + 600), 100);
+}
+
+static void test_adopt(void **unused)
+{
+        static const struct {
+                enum lease_answer a;
+                enum lease_event event;
+                bool held, names_us;
+        } ROWS[] = {
+                { ANSWER_DONE, LEASE_WON, true, false },
+                { ANSWER_NONE, LEASE_SAME, false, false },
+                { ANSWER_REFUSED, LEASE_SAME, false, true },
+                { ANSWER_UNKNOWN, LEASE_SAME, false, true },
+        };
+
+        (void)unused;
+        for (unsigned i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+                setup(NULL);
+                w = (struct lease_wish){ .adopt = 7 };
+                look("n1", 11, 5, 7, 3);
+                msec_t now = l.next_at;
+                struct lease_statement s = lease_next(&l, &w, now);
+                assert_true(s.op == OP_RENEW && s.epoch == 7);
+                assert_event(ROWS[i].event, ROWS[i].a, now + 100);
+                assert_int_equal(l.held, ROWS[i].held);
+                assert_int_equal(l.names_us, ROWS[i].names_us);
+                if (l.held) /* from the start of the statement */
+                        assert_int_equal(l.valid_until, now + TTL);
+        }
+        setup(NULL);
+        w = (struct lease_wish){ .adopt = 6 }; /* another epoch's proof */
+        look("n1", 11, 5, 7, 3);
+        assert_next(OP_READ, l.next_at);
+        setup(NULL);
+        w = (struct lease_wish){ .adopt = 7 }; /* another one's lease */
+        look("n2", 22, 5, 7, 3);
+        assert_next(OP_READ, l.next_at);
+}
+
+static void look_again(void)
+{
+        look("n2", 22, 1, 7, 4);
+}
+
+/* A take counts if a holder that we saw alive did not release. */
+static void test_take_counts(void **unused)
+{
+        (void)unused;
+        look("n2", 22, 1, 7, 3);
+        look("n2", 22, 1, 7, 3);
+        w.window = 60000;
+        assert_false(lease_take_counts(&l)); /* it may have been dead when we booted */
+        look_again();
+        assert_true(lease_take_counts(&l));
+        w.skip_wait = true;
+        struct lease_statement s = lease_next(&l, &w, l.next_at);
+        assert_true(s.op == OP_TAKE && s.cause && s.window == 60000);
+        l.row.failovers = 2;
+        assert_event(LEASE_WON, ANSWER_DONE, l.op_at);
+        assert_int_equal(l.row.failovers, 3); /* nobody reads it for us while we hold it */
+
+        setup(NULL);
+        look("n2", 22, 1, 7, 3);
+        look("", 0, 0, 8, 4);
+        assert_false(lease_take_counts(&l)); /* given back: who did it for cause has counted */
+}
+
+static void test_ack(void **unused)
+{
+        (void)unused;
+        msec_t now = win();
+        l.row.failovers = 4;
+        w.ack = true;
+        assert_next(OP_ACK, now);
+        assert_event(LEASE_SAME, ANSWER_UNKNOWN, now + 10);
+        assert_int_equal(l.row.failovers, 4);
+        now = l.next_at;
+        assert_next(OP_ACK, now); /* again, until it is done */
+        assert_event(LEASE_ACKED, ANSWER_DONE, now);
+        assert_int_equal(l.row.failovers, 0);
+        w.ack = false;
+        assert_next(OP_RENEW, now + RENEW);
+}
+
+/* A holder reads for the counters; what it holds is not touched by what it reads. */
+static void test_held_look(void **unused)
+{
+        (void)unused;
+        msec_t now = win(), valid = l.valid_until;
+        w.look = true;
+        l.look_at = now;
+        assert_next(OP_READ, now);
+        struct lease_row row = { .holder = "n1", .incarnation = 11, .epoch = 8, .failovers = 5 };
+        assert_int_equal(lease_done(&l, ANSWER_DONE, &row, now), LEASE_SAME);
+        assert_int_equal(l.row.failovers, 5);
+        assert_next(OP_RENEW, now); /* not later for that */
+        assert_event(LEASE_SAME, ANSWER_DONE, now);
+        l.look_at = now;
+        assert_next(OP_READ, l.next_at);
+        row = (struct lease_row){ .epoch = 7, .failovers = 0 }; /* an old row */
+        assert_int_equal(lease_done(&l, ANSWER_DONE, &row, l.op_at), LEASE_SAME);
+        assert_int_equal(l.row.failovers, 5);
+        assert_true(l.held && l.valid_until >= valid);
+        l.look_at = now;
+        assert_next(OP_READ, l.next_at);
+        assert_event(LEASE_EXPIRED, ANSWER_UNKNOWN, l.valid_until);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup(f, setup)
         const struct CMUnitTest tests[] = {
-                CASE(test_read_answers),         CASE(test_take_answers),
-                CASE(test_renew_answers),        CASE(test_release_answers),
-                CASE(test_valid_from_start),     CASE(test_expired_first),
-                CASE(test_expired_in_done),      CASE(test_release_after_expiry),
-                CASE(test_won_too_late),         CASE(test_stand_still),
-                CASE(test_wait_never_negative),  CASE(test_late_take_is_found),
-                CASE(test_late_take_after_read), CASE(test_names_us),
-                CASE(test_dead_claim),           CASE(test_min_epoch),
+                CASE(test_read_answers),
+                CASE(test_take_answers),
+                CASE(test_renew_answers),
+                CASE(test_release_answers),
+                CASE(test_valid_from_start),
+                CASE(test_expired_first),
+                CASE(test_expired_in_done),
+                CASE(test_release_after_expiry),
+                CASE(test_won_too_late),
+                CASE(test_stand_still),
+                CASE(test_wait_never_negative),
+                CASE(test_late_take_is_found),
+                CASE(test_late_take_after_read),
+                CASE(test_names_us),
+                CASE(test_dead_claim),
+                CASE(test_min_epoch),
                 CASE(test_names_are_cut),
+                CASE(test_margin),
+                CASE(test_adopt),
+                CASE(test_take_counts),
+                CASE(test_ack),
+                CASE(test_held_look),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -304,6 +304,61 @@ static void test_config(void **unused)
         assert_answer(&one, ANSWER_DONE);
 }
 
+/* The breaker's count moves with a take or a release for cause, begins anew after its window, and
+ * an ack makes it 0. */
+static void test_counts(void **unused)
+{
+        enum { HOUR = 3600000 };
+
+        (void)unused;
+        SAY(&one, ANSWER_DONE, { .op = OP_ACK });
+        struct lease_row r = *read_row(&one);
+        assert_int_equal(r.failovers, 0);
+        uint64_t e = r.epoch;
+        SAY(&one, ANSWER_DONE, { .op = OP_TAKE, .epoch = e, .beat = r.beat, .new_epoch = e + 1 });
+        assert_int_equal(read_row(&one)->failovers, 0); /* no cause, no count */
+
+        SAY(&two, ANSWER_DONE,
+            { .op = OP_TAKE,
+              .epoch = e + 1,
+              .beat = r.beat + 1,
+              .new_epoch = e + 2,
+              .cause = true,
+              .window = HOUR });
+        r = *read_row(&one);
+        assert_int_equal(r.failovers, 1);
+        assert_string_equal(r.loser, "n1");
+        assert_string_equal(r.holder, "n2");
+        assert_in_range(r.since_age, 0, 60000);
+
+        SAY(&two, ANSWER_DONE, { .op = OP_RELEASE, .epoch = e + 2, .cause = true, .window = HOUR });
+        r = *read_row(&one);
+        assert_int_equal(r.failovers, 2);
+        assert_string_equal(r.loser, "n2");
+        assert_string_equal(r.holder, "");
+
+        sql("UPDATE hamon.lease SET since=UTC_TIMESTAMP(3)-INTERVAL 2 HOUR");
+        r = *read_row(&one);
+        assert_in_range(r.since_age, 2 * HOUR - 1000, 2 * HOUR + 60000);
+        SAY(&one, ANSWER_DONE,
+            { .op = OP_TAKE,
+              .epoch = r.epoch,
+              .beat = r.beat,
+              .new_epoch = r.epoch + 1,
+              .cause = true,
+              .window = HOUR });
+        r = *read_row(&one);
+        assert_int_equal(r.failovers, 1);
+        assert_in_range(r.since_age, 0, 60000);
+
+        SAY(&two, ANSWER_DONE, { .op = OP_ACK }); /* from any node; the lease stays where it is */
+        r = *read_row(&one);
+        assert_int_equal(r.failovers, 0);
+        assert_string_equal(r.loser, "");
+        assert_string_equal(r.holder, "n1");
+        SAY(&one, ANSWER_DONE, { .op = OP_RELEASE, .epoch = r.epoch });
+}
+
 static void test_rows(void **unused)
 {
         const char *values[] = { "n1", "1", "2", "3", "18446744073709551615", "4", "5", "n2" };
@@ -339,7 +394,7 @@ int main(void)
                 CASE(test_statements), CASE(test_twin),        CASE(test_race),
                 CASE(test_refused),    CASE(test_no_row),      CASE(test_fates),
                 CASE(test_peers),      CASE(test_connections), CASE(test_free_under_way),
-                CASE(test_config),     CASE(test_rows),
+                CASE(test_config),     CASE(test_counts),      CASE(test_rows),
         };
 
         return cmocka_run_group_tests(tests, group_setup, server_group_teardown);

@@ -1,12 +1,15 @@
-/* The deed by hand, or by backup.sh. Which containers: those Docker says are of the active set, and
- * those the guard was told of, since neither may know all. If it proves nothing, the guard is told:
- * it tries once more and then lets the watchdog reset this node. */
+/* The deed by hand, or by backup.sh. The Docker engine is told first, with little time, since it
+ * then starts nothing again that it finds dead; whether it does so or not, the cgroups are next.
+ * Which containers: those Docker says are of the active set, and those the guard was told of, since
+ * neither may know all. If it proves nothing, the guard is told: it tries once more and then lets
+ * the watchdog reset this node. */
 #include "hamon/cmd_fence.h"
 
 #include "hamon/fence.h"
 #include "hamon/guard.h"
 #include "hamon/guard_state.h"
 #include "hamon/stack_sets.h"
+#include "hamon/volume_place.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -14,14 +17,14 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { DOCKER_MS = 1500, GUARD_MS = 1000 };
+enum { ENGINE_MS = 1000, KILL_AFTER_MS = 200, GUARD_MS = 1000 };
 
 struct look {
         struct loop loop;
         struct fence_target found;
 };
 
-static void on_looked(void *arg, const struct stack_outcome *o)
+static void on_told(void *arg, const struct stack_outcome *o)
 {
         struct look *l = arg;
 
@@ -31,21 +34,35 @@ static void on_looked(void *arg, const struct stack_outcome *o)
         loop_stop(&l->loop);
 }
 
+static int tell_engine(struct look *l, const struct config *c, struct stack **ret)
+{
+        const struct stack_config sc = { .socket = c->docker.socket,
+                                         .project = c->docker.project,
+                                         .timeout = ENGINE_MS,
+                                         .stop_timeout = 1,
+                                         .kill_after = KILL_AFTER_MS,
+                                         .kill_wait = ENGINE_MS - KILL_AFTER_MS,
+                                         .classify = stack_sets_classify,
+                                         .arg = (void *)(uintptr_t)c };
+        const struct stack_request rq = {
+                .goal = STACK_STOP, .set = SET_ACTIVE, .arg = l, .done = on_told
+        };
+
+        int r = stack_new(&l->loop, &sc, ret);
+        if (r == 0)
+                r = stack_begin(*ret, &rq);
+        return r < 0 ? r : loop_run(&l->loop);
+}
+
 /* An engine that does not answer in time adds nothing; the guard's list is there too. */
-static void ask_docker(const struct config *c, struct fence_target *t)
+static void ask_engine(const struct config *c, struct fence_target *t)
 {
         struct look l = { .found = { .n = 0 } };
-        struct stack_request rq = { .goal = STACK_LOOK,
-                                    .set = SET_ACTIVE,
-                                    .deadline = DOCKER_MS,
-                                    .arg = &l,
-                                    .done = on_looked };
         struct stack *stack = NULL;
 
         if (loop_init(&l.loop) < 0)
                 return;
-        if (stack_sets_new(&l.loop, c, &stack) == 0 && stack_begin(stack, &rq) == 0 &&
-            loop_run(&l.loop) == 0)
+        if (tell_engine(&l, c, &stack) == 0)
                 guard_target_merge(t, &l.found);
         stack_free(stack);
         loop_done(&l.loop);
@@ -53,16 +70,17 @@ static void ask_docker(const struct config *c, struct fence_target *t)
 
 static void find_target(const struct config *c, struct fence_target *t)
 {
+        struct volume_place place;
         struct guard_state s;
         char path[128];
 
         if (guard_path(c->control.socket, "guard.state", path, sizeof path) == 0 &&
             guard_state_load(path, &s) == 0)
                 *t = s.target;
-        ask_docker(c, t);
-        if (c->volume.provider != CONFIG_NONE) {
-                str_copy(t->device, sizeof t->device, c->volume.device);
-                str_copy(t->mount, sizeof t->mount, c->volume.mount);
+        ask_engine(c, t);
+        if (volume_place_find(c, &place) == 0) {
+                str_copy(t->device, sizeof t->device, place.device);
+                str_copy(t->mount, sizeof t->mount, place.where);
         }
 }
 

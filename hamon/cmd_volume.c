@@ -5,7 +5,6 @@
 #include "hamon/volume_dev.h"
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,47 +14,17 @@ enum { MINUTE = 60000, LOOK_AGAIN = 50, PROOF = 5000, ONE_UMOUNT = 20000, LABEL_
 
 /* ---- the place ---- */
 
-/* The way to the mount point without symbolic links, as mountinfo has it. The last step is not
- * looked at: it may be a dead disk. */
-static bool straighten(const char *path, char *dst, size_t size)
-{
-        char parent[4096], real[PATH_MAX];
-        size_t len = strlen(path);
-
-        if (!str_copy(parent, sizeof parent, path))
-                return false;
-        while (len > 1 && parent[len - 1] == '/')
-                parent[--len] = '\0';
-        char *slash = strrchr(parent, '/');
-        if (len < 2 || !slash)
-                return false;
-        const char *name = slash + 1;
-        *slash = '\0';
-        if (!realpath(*parent ? parent : "/", real)) /* not there yet: nor can it be mounted on */
-                str_copy(real, sizeof real, parent);
-        int n = snprintf(dst, size, "%s/%s", strcmp(real, "/") == 0 ? "" : real, name);
-        return n > 0 && (size_t)n < size;
-}
-
 int volume_place(struct step *s, struct volume_place *ret)
 {
-        const struct config *c = &s->config;
+        int r = volume_place_find(&s->config, ret);
 
-        *ret = (struct volume_place){ .device = "" };
-        if (c->volume.provider == CONFIG_NONE || !*c->volume.mount) {
-                step_end(s, STEP_FAILED, "[volume] provider and mount must be set");
-                return EX_CONFIG;
-        }
-        bool hetzner = c->volume.provider == CONFIG_HETZNER;
-        str_copy(ret->id, sizeof ret->id, hetzner ? c->volume.id : c->volume.device);
-        if (*c->volume.device)
-                str_copy(ret->device, sizeof ret->device, c->volume.device);
-        else
-                snprintf(ret->device, sizeof ret->device, "/dev/disk/by-id/scsi-0HC_Volume_%s",
-                         c->volume.id);
-        if (straighten(c->volume.mount, ret->where, sizeof ret->where))
+        if (r == 0)
                 return 0;
-        step_end(s, STEP_FAILED, "[volume] mount: %s cannot be a mount point", c->volume.mount);
+        if (r == -ENOENT)
+                step_end(s, STEP_FAILED, "[volume] provider and mount must be set");
+        else
+                step_end(s, STEP_FAILED, "[volume] mount: %s cannot be a mount point",
+                         s->config.volume.mount);
         return EX_CONFIG;
 }
 

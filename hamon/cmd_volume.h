@@ -3,16 +3,10 @@
 
 #include "hamon/step.h"
 #include "hamon/volume_mnt.h"
+#include "hamon/volume_place.h"
 
 /* The words after the verb. Returns the exit code. */
 int volume_command(const char *file, int argc, char **argv);
-
-/* Where things are, in one place: not from the provider, so that umount needs nobody. */
-struct volume_place {
-        char device[256]; /* [volume] device; with hetzner else where the API says its disks are */
-        char where[4096]; /* [volume] mount, without symbolic links on the way to it */
-        char id[256];     /* the provider's name for it */
-};
 
 /* 0, or an exit code and a sentence was said. */
 int volume_place(struct step *s, struct volume_place *ret);

@@ -170,11 +170,29 @@ void guard_free(struct guard *g)
         free(g);
 }
 
+static bool is_target(const struct fence_target *a, const struct fence_target *b)
+{
+        return a->n == b->n && a->dev == b->dev && strcmp(a->device, b->device) == 0 &&
+               strcmp(a->mount, b->mount) == 0 && memcmp(a->id, b->id, a->n * sizeof a->id[0]) == 0;
+}
+
+static bool is_order(const struct guard *g, enum guard_verb verb, msec_t deadline, uint64_t epoch,
+                     const struct fence_target *target)
+{
+        const struct guard_message *o = &g->order;
+
+        return g->have_order && o->verb == verb && o->deadline == deadline && o->epoch == epoch &&
+               (!target || is_target(&o->target, target));
+}
+
 void guard_set(struct guard *g, enum guard_order order, msec_t deadline, uint64_t epoch,
                const struct fence_target *target)
 {
         bool on = order == GUARD_SET_ARM;
 
+        if (is_order(g, on ? GUARD_SAY_ARM : GUARD_SAY_OFF, on ? deadline : 0, epoch,
+                     on ? target : NULL))
+                return; /* told, or on_tick() sees to it */
         g->order = (struct guard_message){ .verb = on ? GUARD_SAY_ARM : GUARD_SAY_OFF,
                                            .epoch = epoch,
                                            .deadline = on ? deadline : 0 };

@@ -24,6 +24,15 @@ static void act(const struct fence_target *t, int out, pid_t parent)
         _exit(write(out, &result, sizeof result) == sizeof result ? 0 : 1);
 }
 
+bool guard_deed_hangs(struct guard_deed *d)
+{
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+                ; /* a dead one still counts as a member */
+        if (d->group != 0 && kill(-d->group, 0) < 0 && errno == ESRCH)
+                d->group = 0;
+        return d->group != 0;
+}
+
 int guard_deed_start(struct guard_deed *d, const struct fence_target *t, const int *keep_out,
                      msec_t now)
 {
@@ -44,7 +53,9 @@ int guard_deed_start(struct guard_deed *d, const struct fence_target *t, const i
                 close(fds[0]);
                 return r;
         }
-        *d = (struct guard_deed){ .pid = pid, .fd = fds[0], .end = now + FENCE_BUDGET + SLACK_MS };
+        *d = (struct guard_deed){
+                .pid = pid, .group = pid, .fd = fds[0], .end = now + FENCE_BUDGET + SLACK_MS
+        };
         return 0;
 }
 

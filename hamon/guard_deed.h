@@ -4,11 +4,14 @@
 #include "hamon/fence.h"
 
 struct guard_deed {
-        pid_t pid; /* 0 = none */
-        int fd;    /* its result comes here */
+        pid_t pid;   /* 0 = none */
+        pid_t group; /* of the last one, until all of it has gone; 0 = it has */
+        int fd;      /* its result comes here */
         msec_t end;
 };
 
+/* Something of the last one still hangs in the kernel: another one would only hang beside it. */
+bool guard_deed_hangs(struct guard_deed *d);
 /* `keep_out`: descriptors that the child must not keep open, ended by -1. */
 int guard_deed_start(struct guard_deed *d, const struct fence_target *t, const int *keep_out,
                      msec_t now);

@@ -66,7 +66,7 @@ static void this_node(const struct lead *l, struct ha_facts *f, msec_t now)
 
         f->fitness = n->verdict.fitness;
         f->candidate = node_candidate(n);
-        if (f->candidate == FIT && !guard_alive(l->guard))
+        if (f->candidate == FIT && !guard_ready(l->guard))
                 f->candidate = UNSURE; /* who would end what writes here? */
         f->age = n->verdict.age + now - n->judged_at;
         f->mounted = l->mounted;

@@ -3,6 +3,8 @@
  * moment, and then only the guard ends what writes here. */
 #include "hamon/lead_impl.h"
 
+#include "hamon/volume_dev.h"
+#include "hamon/volume_place.h"
 #include "lib/log.h"
 #include <errno.h>
 #include <string.h>
@@ -48,14 +50,26 @@ void lead_guard_drop(struct lead *l)
         lead_wake(l);
 }
 
+/* So that the guard knows the device when its name has gone. Names in /dev never hang. */
+static void note_device(struct lead *l)
+{
+        dev_t dev;
+
+        if (strncmp(l->target.device, "/dev/", 5) == 0 &&
+            volume_dev_find(l->target.device, &dev) == 0)
+                l->target.dev = dev;
+}
+
 void lead_guard_carry(struct lead *l)
 {
         const struct ha_output *o = &l->out;
 
-        if (o->guard == GUARD_ARM)
+        if (o->guard == GUARD_ARM) {
+                note_device(l);
                 guard_set(l->guard, GUARD_SET_ARM, o->guard_deadline, l->ha.lead_epoch, &l->target);
-        else if (o->guard == GUARD_OFF)
+        } else if (o->guard == GUARD_OFF) {
                 guard_set(l->guard, GUARD_SET_OFF, 0, l->ha.lead_epoch, &l->target);
+        }
 }
 
 void lead_target(struct lead *l, const struct fence_target *t)
@@ -70,27 +84,26 @@ void lead_target(struct lead *l, const struct fence_target *t)
 static void on_guard(void *arg)
 {
         struct lead *l = arg;
-        bool alive = guard_alive(l->guard);
+        bool alive = guard_alive(l->guard), ready = guard_ready(l->guard);
 
-        if (alive != l->guard_alive)
-                log_event(alive ? LOG_INFO : LOG_WARN, "guard",
-                          LS("answers", alive ? "yes" : "no"));
+        if (alive != l->guard_alive || ready != l->guard_ready)
+                log_event(ready ? LOG_INFO : LOG_WARN, "guard", LS("answers", alive ? "yes" : "no"),
+                          LS("ready", ready ? "yes" : "no"));
         l->guard_alive = alive;
+        l->guard_ready = ready;
         lead_wake(l);
 }
 
 int lead_guard_start(struct lead *l)
 {
         const struct config *c = l->needs.config;
+        struct volume_place place;
         char path[LEAD_PATH + 16];
 
-        if (*c->volume.device)
-                str_copy(l->target.device, sizeof l->target.device, c->volume.device);
-        else
-                snprintf(l->target.device, sizeof l->target.device,
-                         "/dev/disk/by-id/scsi-0HC_Volume_%s", c->volume.id);
-        if (!str_copy(l->target.mount, sizeof l->target.mount, c->volume.mount)) {
-                log_event(LOG_ERROR, "config", LS("key", "volume.mount"), LS("error", "too long"));
+        if (volume_place_find(c, &place) == 0 &&
+            (!str_copy(l->target.device, sizeof l->target.device, place.device) ||
+             !str_copy(l->target.mount, sizeof l->target.mount, place.where))) {
+                log_event(LOG_ERROR, "config", LS("key", "volume"), LS("error", "too long"));
                 return -ENAMETOOLONG;
         }
         snprintf(path, sizeof path, "%s/guard.sock", l->dir);

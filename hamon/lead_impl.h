@@ -49,9 +49,9 @@ struct lead {
         uint64_t hook_refused;     /* id of one that could not be started */
         struct provider *provider; /* of the volume; NULL = it could not be made */
         struct guard *guard;
-        struct fence_target target; /* what the guard must stop */
-        bool guard_alive;           /* as last told in the log */
-        struct ha_action held_back; /* a hook that waits for the guard's word */
+        struct fence_target target;    /* what the guard must stop */
+        bool guard_alive, guard_ready; /* as last told in the log */
+        struct ha_action held_back;    /* a hook that waits for the guard's word */
         bool is_held_back;
         msec_t held_until;
         struct peer *peer;

@@ -1,11 +1,8 @@
 /* Processes in cgroups that look like containers, a volume on a loop device, and the real guard. */
 #pragma once
 
+#include "disk.h"
 #include "hamon/core/target.h"
-#include "tests/unit/harness.h"
-
-#include <sched.h>
-#include <sys/mount.h>
 
 /* A hierarchy of this machine in which a test can make groups. */
 static inline const char *hierarchy(void)
@@ -104,47 +101,36 @@ static inline void container_end(struct container *c)
 
 /* ---- the volume ---- */
 
-struct disk {
-        char device[64], mount[64];
+struct volume {
+        struct disk disk;
+        char mount[64];
 };
 
-static inline void disk_make(struct disk *d, const struct tmp *t)
+static inline void volume_mount(const struct volume *v)
 {
-        static struct ran ran;
-
-        put_file(at(t, "image"), "%s", "");
-        assert_int_equal(truncate(at(t, "image"), 8L * 1024 * 1024), 0);
-        RUN(t, &ran, "/usr/sbin/mkfs.ext4", "-q", at(t, "image"));
-        assert_int_equal(ran.code, 0);
-        RUN(t, &ran, "/usr/sbin/losetup", "-f", "--show", at(t, "image"));
-        assert_int_equal(ran.code, 0);
-        ran.out[strcspn(ran.out, "\n")] = '\0';
-        str_copy(d->device, sizeof d->device, ran.out);
-        str_copy(d->mount, sizeof d->mount, at(t, "mnt"));
-        mkdir(d->mount, 0755);
+        assert_int_equal(mount(v->disk.device, v->mount, "ext4", 0, NULL), 0);
 }
 
-static inline void disk_mount(const struct disk *d)
+/* An ext4 in `image`, mounted on `where`, both in the test's directory. */
+static inline void volume_make(struct volume *v, const struct tmp *t, const char *image,
+                               const char *where)
 {
-        assert_int_equal(mount(d->device, d->mount, "ext4", 0, NULL), 0);
+        disk_make(t, &v->disk, image, DISK_UUID, 8);
+        str_copy(v->mount, sizeof v->mount, at(t, where));
+        mkdir(v->mount, 0755);
+        volume_mount(v);
 }
 
-static inline void disk_end(struct disk *d, const struct tmp *t)
+static inline void volume_end(struct volume *v)
 {
-        static struct ran ran;
-
-        if (!*d->device)
-                return;
-        umount2(d->mount, MNT_DETACH);
-        RUN(t, &ran, "/usr/sbin/losetup", "-d", d->device);
-        *d->device = '\0';
+        if (*v->mount)
+                umount2(v->mount, MNT_DETACH);
+        disk_detach(&v->disk);
 }
 
 /* A mount namespace of our own for the whole test program. */
-static inline int private_mounts(void **state)
+static inline int own_mounts(void **state)
 {
         (void)state;
-        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-                return -1;
-        return 0;
+        return disk_able() ? 0 : -1;
 }

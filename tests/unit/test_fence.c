@@ -6,7 +6,7 @@
 struct world {
         struct tmp t;
         struct container c[3];
-        struct disk d;
+        struct volume v;
         struct ran ran;
         pid_t other;
 } w;
@@ -25,7 +25,7 @@ static int tear_down(void **state)
         for (size_t i = 0; i < ARRAY_SIZE(w.c); i++)
                 container_end(&w.c[i]);
         umount2(at(&w.t, "bind"), MNT_DETACH);
-        disk_end(&w.d, &w.t);
+        volume_end(&w.v);
         tmp_remove(&w.t);
         return 0;
 }
@@ -96,10 +96,9 @@ static void what_is_no_id_is_not_looked_for(void **state)
 
 static void aim(struct fence_target *t)
 {
-        disk_make(&w.d, &w.t);
-        disk_mount(&w.d);
-        str_copy(t->device, sizeof t->device, w.d.device);
-        str_copy(t->mount, sizeof t->mount, w.d.mount);
+        volume_make(&w.v, &w.t, "image", "mnt");
+        str_copy(t->device, sizeof t->device, w.v.disk.device);
+        str_copy(t->mount, sizeof t->mount, w.v.mount);
 }
 
 static void a_container_with_a_copy_of_the_mount(void **state)
@@ -110,7 +109,7 @@ static void a_container_with_a_copy_of_the_mount(void **state)
         (void)state;
         aim(&t);
         container_run(&w.c[0], hierarchy(), "%s", true);
-        assert_int_equal(umount(w.d.mount), 0); /* a clean umount proves nothing … */
+        assert_int_equal(umount(w.v.mount), 0); /* a clean umount proves nothing … */
         fence_run(&t, &QUICK, &f);
         assert_false(f.free); /* … */
         assert_true(f.unmounted);
@@ -136,7 +135,7 @@ static void every_mount_of_it_goes(void **state)
         mkdir(at(&w.t, "bind"), 0755); /* as Docker's local volumes are */
         assert_int_equal(mount(at(&w.t, "mnt/vmail"), at(&w.t, "bind"), NULL, MS_BIND, NULL), 0);
         assert_int_equal(mount("none", at(&w.t, "mnt/sub"), "tmpfs", 0, NULL), 0);
-        assert_int_equal(mount(w.d.mount, w.d.mount, NULL, MS_BIND, NULL),
+        assert_int_equal(mount(w.v.mount, w.v.mount, NULL, MS_BIND, NULL),
                          0); /* one over the other */
         fence_run(&t, &QUICK, &f);
         assert_true(f.free);
@@ -188,7 +187,7 @@ static void a_device_that_is_gone_or_is_none(void **state)
         assert_int_equal(f.error, -ENOTBLK);
 
         aim(&t); /* the name is gone, the device is not */
-        int hold = open(w.d.mount, O_RDONLY | O_CLOEXEC);
+        int hold = open(w.v.mount, O_RDONLY | O_CLOEXEC);
         str_copy(t.device, sizeof t.device, "/dev/mha-test-no-such-device");
         fence_run(&t, &QUICK, &f);
         assert_false(f.free);
@@ -209,7 +208,7 @@ static void by_hand(void **state)
                  "[control]\nsocket = %s/sock\n[docker]\nsocket = %s/no\n[mailcow]\ndir = %s\n"
                  "[galera]\npassword_file =\n[keepalived]\nfifo =\ntrack_file =\nstate_file =\n"
                  "[volume]\nprovider = local\ndevice = %s\nmount = %s\n",
-                 w.t.path, w.t.path, w.t.path, w.d.device, w.d.mount);
+                 w.t.path, w.t.path, w.t.path, w.v.disk.device, w.v.mount);
         for (unsigned i = 0; i < 2; i++) {
                 RUN(&w.t, &w.ran, program("hamon"), "-c", at(&w.t, "conf"), "fence", "--json");
                 last_heard = w.ran.err;
@@ -221,8 +220,8 @@ static void by_hand(void **state)
         }
         EVENTUALLY(container_dead(&w.c[0]));
 
-        disk_mount(&w.d);
-        int hold = open(w.d.mount, O_RDONLY | O_CLOEXEC);
+        volume_mount(&w.v);
+        int hold = open(w.v.mount, O_RDONLY | O_CLOEXEC);
         RUN(&w.t, &w.ran, program("hamon"), "-c", at(&w.t, "conf"), "fence");
         close(hold);
         assert_int_equal(w.ran.code, 75);
@@ -254,5 +253,5 @@ int main(void)
                 cmocka_unit_test_setup_teardown(by_hand, set_up, tear_down),
         };
 
-        return cmocka_run_group_tests(tests, private_mounts, NULL);
+        return cmocka_run_group_tests(tests, own_mounts, NULL);
 }

@@ -3,9 +3,12 @@
 #include "lib/http_impl.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum {
         DEFAULT_BODY_CAP = 1024 * 1024,
@@ -80,9 +83,18 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 /* Like libcurl's own, but not inherited by the hooks we start. */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
-        (void)arg;
+        const struct http_call *c = arg;
+        int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+
         (void)purpose;
-        return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+        if (fd >= 0 && c->arrive > 0 && !c->local) {
+                unsigned ms = (unsigned)c->arrive;
+                if (setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms) < 0) {
+                        close(fd);
+                        return CURL_SOCKET_BAD;
+                }
+        }
+        return fd;
 }
 
 /* What a code means: our error, and our sentence if libcurl's own would say less. */
@@ -270,6 +282,7 @@ static void set_callbacks(struct http_call *c)
         curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
         curl_easy_setopt(e, CURLOPT_WRITEDATA, c);
         curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+        curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, c);
 }
 
 static int set_up(struct http_call *c, const struct http_request *r)
@@ -294,6 +307,7 @@ int http_call_new(struct http *h, const struct http_request *r, struct http_call
                 return -ENOMEM;
         c->http = h;
         c->local = r->unix_socket != NULL;
+        c->arrive = r->arrive;
         c->arg = r->arg;
         c->on_data = r->on_data;
         c->on_head = r->on_head;

@@ -26,6 +26,7 @@ struct http_call {
         struct http *http;
         CURL *easy;
         struct curl_slist *headers;
+        msec_t arrive;
         bool local;     /* over a unix socket */
         bool added;     /* libcurl has it: on `running` */
         bool over;      /* finished or cancelled: no callback any more */

@@ -7,7 +7,9 @@
 #include <strings.h>
 #include <time.h>
 
-enum { ACTIONS_MAX = 3, RATE_PAUSE = 1000 };
+/* CONNECT and ARRIVE add up to what core takes for granted of a request (ha_config.in_flight, 1.5
+ * s): it has arrived by then, or never will. A change that comes late could hit another master. */
+enum { ACTIONS_MAX = 3, RATE_PAUSE = 1000, CONNECT_MS = 800, ARRIVE_MS = 700 };
 
 enum how {
         NEVER, /* somebody must change something first */
@@ -190,13 +192,16 @@ void hetzner_send(struct provider_call *c, const char *method, const char *url, 
         const char *headers[] = { api ? c->h->auth : "Accept: text/plain",
                                   body ? "Content-Type: application/json" : NULL, NULL };
         c->sending = strcmp(method, "GET") != 0;
+        msec_t connect = c->h->request_timeout / 3;
         const struct http_request r = { .method = method,
                                         .url = url,
                                         .headers = headers,
                                         .body = body,
-                                        .connect_timeout = c->h->request_timeout / 3,
+                                        .connect_timeout =
+                                                c->sending ? MIN(connect, CONNECT_MS) : connect,
                                         .timeout = c->h->request_timeout,
                                         .once = c->sending,
+                                        .arrive = c->sending ? ARRIVE_MS : 0,
                                         .arg = c,
                                         .on_header = on_header,
                                         .on_done = on_done };

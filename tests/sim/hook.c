@@ -2,6 +2,8 @@
  * daemon for the lease, and may be killed anywhere but inside the kernel (mount, umount). */
 #include "tests/sim/world.h"
 
+#include <string.h>
+
 enum { POLL = 250, ASK_EVERY = 20, ASK_MS = 3000, STEP_MS = 15000, GAP_MS = 200 };
 
 static void finish(struct world *w, struct sim_node *n, struct proc *p, enum ha_hook_end end)
@@ -180,15 +182,12 @@ static void mount_done(struct world *w, struct sim_node *n, struct proc *p)
                 finish(w, n, p, HOOK_TEMP); /* went away under our hands */
                 return;
         }
-        check_mount(w, n, p->epoch, n->incarnation);
         n->mounted = n->live = true;
         go_to(w, p, STEP_FILE, 1);
 }
 
 static void mount(struct world *w, struct sim_node *n, struct proc *p)
 {
-        struct ha_epoch mine = { .known = true, .epoch = p->epoch, .incarnation = n->incarnation };
-
         if (p->phase == PHASE_KERNEL) {
                 if (w->now < n->disk_until)
                         p->at = n->disk_until + 1;
@@ -210,20 +209,23 @@ static void mount(struct world *w, struct sim_node *n, struct proc *p)
                 finish(w, n, p, HOOK_TEMP);
                 return;
         }
-        __builtin_memcpy(mine.holder, n->ha.lease.me, sizeof mine.holder);
-        n->file = w->file;
-        if (!ha_epoch_mountable(&w->file, &mine) && w->mutant != MUTANT_NO_FILE_CHECK) {
-                finish(w, n, p, HOOK_TEMP);
-                return;
-        }
         wait_for(w, p, PHASE_KERNEL, rng_between(&w->rng, 5, rng_chance(&w->rng, 10) ? 1500 : 50));
 }
 
 static void write_file(struct world *w, struct sim_node *n, struct proc *p)
 {
+        struct ha_epoch mine = { .known = true, .epoch = p->epoch, .incarnation = n->incarnation };
+
         if (!permitted(w, n, p, false))
                 return;
         if (!n->mounted || !n->live) {
+                finish(w, n, p, HOOK_TEMP);
+                return;
+        }
+        memcpy(mine.holder, n->ha.lease.me, LEASE_NAME);
+        n->file = w->file; /* the daemon is told */
+        if (!ha_epoch_mountable(&w->file, &mine) && w->mutant != MUTANT_NO_FILE_CHECK) {
+                n->mounted = n->live = false;
                 finish(w, n, p, HOOK_TEMP);
                 return;
         }
@@ -231,7 +233,7 @@ static void write_file(struct world *w, struct sim_node *n, struct proc *p)
         w->file = (struct ha_epoch){ .known = true,
                                      .epoch = p->epoch,
                                      .incarnation = n->incarnation };
-        __builtin_memcpy(w->file.holder, n->ha.lease.me, LEASE_NAME);
+        memcpy(w->file.holder, n->ha.lease.me, LEASE_NAME);
         n->file = w->file;
         go_to(w, p, STEP_START, 5);
 }

@@ -130,6 +130,7 @@ static bool number(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
 
 int main(int argc, char **argv)
 {
+        setvbuf(stdout, NULL, _IOLBF, 0);
         struct job j = { .seeds = 10000, .first = 1, .nodes = 3, .length = 120000 };
         const char *mutant = NULL;
         uint64_t v;

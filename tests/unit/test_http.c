@@ -253,6 +253,40 @@ static void test_once(void **state)
         }
 }
 
+/* Nobody acknowledges it: the kernel gives up long before our own deadline, and for good. */
+static void test_arrive(void **state)
+{
+        struct fixture *f = *state;
+        struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        socklen_t len = sizeof a;
+        CLEANUP(closep) int deaf = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int queue[3];
+        char url[64];
+
+        assert_int_equal(bind(deaf, (struct sockaddr *)&a, sizeof a), 0);
+        assert_int_equal(listen(deaf, 0), 0);
+        assert_int_equal(getsockname(deaf, (struct sockaddr *)&a, &len), 0);
+        for (size_t i = 0; i < ARRAY_SIZE(queue); i++) { /* its queue is full */
+                queue[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+                connect(queue[i], (struct sockaddr *)&a, sizeof a);
+        }
+        struct call c = CALL(f);
+        struct http_request r = request_to(&c, url, sizeof url, "/");
+        snprintf(url, sizeof url, "http://127.0.0.1:%u/", ntohs(a.sin_port));
+        r.unix_socket = NULL;
+        r.once = true;
+        r.arrive = 300;
+        r.connect_timeout = r.timeout = 20000;
+        msec_t start = clock_ms();
+        begin_request(&c, &r);
+        wait_all(f);
+        assert_true(c.error < 0);
+        assert_true(clock_ms() - start < 15000);
+        buf_done(&c.data);
+        for (size_t i = 0; i < ARRAY_SIZE(queue); i++)
+                close(queue[i]);
+}
+
 static void note_header(void *arg, const char *line, size_t len)
 {
         struct call *c = arg;
@@ -293,7 +327,7 @@ int main(void)
                 ROW(test_full_backlog),     ROW(test_requests),
                 ROW(test_refused_requests), ROW(test_tcp),
                 ROW(test_keep_alive),       ROW(test_once),
-                ROW(test_headers),
+                ROW(test_headers),          ROW(test_arrive),
         };
 
         signal(SIGPIPE, SIG_IGN); /* the server writes to clients that have left */

@@ -11,8 +11,8 @@
  * renewed_ms: since the START of the last renewal that committed. Asking makes the daemon renew at
  * once, so asking again until renewed_ms is shorter than the time since we began proves a commit
  * from after we began; only durations are compared. Right before each request to a provider that is
- * what is done (step_may). A step whose lease is gone, whose time is up or whose own clock jumped
- * (this node was frozen) sends nothing any more. */
+ * what is done (step_may), and it must be younger than 0.4 s then. A step whose lease is gone,
+ * whose time is up or whose own clock jumped (this node was frozen) sends nothing any more. */
 #pragma once
 
 #include "hamon/config.h"

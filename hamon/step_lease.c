@@ -9,6 +9,8 @@
 
 enum {
         FRESH_MS = 3000,  /* longest wait for a renewal to commit */
+        YOUNG_MS = 400,   /* and no older may it be when the request leaves: another node may take
+                             the lease early once the row has stood still for core's in_flight */
         ANSWER_MS = 1000, /* for one answer */
         GAP_MS = 2000,    /* we look at the clock far more often than this */
         MARGIN_MS = 100,  /* a request needs this long to leave */
@@ -182,7 +184,8 @@ bool step_may(void *step)
                         break;
                 msec_t now = clock_ms();
                 /* Answered after `sent`: a renewal younger than that began after `began`. */
-                if (r == 0 && s->grant.renewed <= sent - began && now + MARGIN_MS < s->valid_until)
+                if (r == 0 && s->grant.renewed <= sent - began &&
+                    s->grant.renewed + now - sent <= YOUNG_MS && now + MARGIN_MS < s->valid_until)
                         return true;
                 if (now - began < FRESH_MS && now < s->deadline) {
                         poll(NULL, 0, (int)pause);

@@ -31,10 +31,11 @@ struct http_request {
         msec_t timeout;             /* whole request; 0 = none (streams) */
         bool once;                  /* on a fresh connection: libcurl sends a request, a POST too, a
                                        second time by itself when a kept one breaks */
-        msec_t arrive;              /* over TCP, on a fresh connection: what the other end has not
-                                       acknowledged after so long never arrives, not even when the
-                                       call is long over and the network heals; 0 = the kernel tries
-                                       for minutes */
+        msec_t arrive; /* with `once`, over TCP: it is not sent if connecting took longer
+                          than connect_timeout (we may have been frozen), and what the
+                          other end has not acknowledged after so long never arrives, not
+                          even when the call is long over and the network heals; 0 = the
+                          kernel tries for minutes */
 
         void *arg;
         /* Streaming: called with each piece of a 2xx body; non-zero ends the call (-ECANCELED).

@@ -97,6 +97,20 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
         return fd;
 }
 
+/* Connected, nothing sent yet. The clock, not libcurl's timer: after a freeze that may come second.
+ */
+static int may_send(void *arg, char *ip, char *local_ip, int port, int local_port)
+{
+        const struct http_call *c = arg;
+
+        (void)ip;
+        (void)local_ip;
+        (void)port;
+        (void)local_port;
+        return c->arrive > 0 && clock_ms() > c->send_until ? CURL_PREREQFUNC_ABORT
+                                                           : CURL_PREREQFUNC_OK;
+}
+
 /* What a code means: our error, and our sentence if libcurl's own would say less. */
 static const struct code {
         CURLcode code;
@@ -250,10 +264,13 @@ static bool set_target(CURL *e, const struct http_request *r)
                curl_easy_setopt(e, CURLOPT_NOPROXY, "*") == CURLE_OK;
 }
 
+static msec_t connect_timeout(const struct http_request *r)
+{
+        return r->connect_timeout > 0 ? r->connect_timeout : DEFAULT_CONNECT_MS;
+}
+
 static void set_limits(CURL *e, const struct http_request *r)
 {
-        msec_t connect = r->connect_timeout > 0 ? r->connect_timeout : DEFAULT_CONNECT_MS;
-
 #if LIBCURL_VERSION_NUM >= 0x075500
         curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
@@ -263,7 +280,7 @@ static void set_limits(CURL *e, const struct http_request *r)
         curl_easy_setopt(e, CURLOPT_HTTP09_ALLOWED, 0L);
         curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
         curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-        curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)connect);
+        curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_timeout(r));
         curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)r->timeout);
         curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)BUFFER_SIZE);
         curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER_SIZE);
@@ -283,6 +300,8 @@ static void set_callbacks(struct http_call *c)
         curl_easy_setopt(e, CURLOPT_WRITEDATA, c);
         curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
         curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, c);
+        curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, may_send);
+        curl_easy_setopt(e, CURLOPT_PREREQDATA, c);
 }
 
 static int set_up(struct http_call *c, const struct http_request *r)
@@ -308,6 +327,8 @@ int http_call_new(struct http *h, const struct http_request *r, struct http_call
         c->http = h;
         c->local = r->unix_socket != NULL;
         c->arrive = r->arrive;
+        if (c->arrive > 0)
+                c->send_until = clock_ms() + connect_timeout(r);
         c->arg = r->arg;
         c->on_data = r->on_data;
         c->on_head = r->on_head;

@@ -26,7 +26,7 @@ struct http_call {
         struct http *http;
         CURL *easy;
         struct curl_slist *headers;
-        msec_t arrive;
+        msec_t arrive, send_until;
         bool local;     /* over a unix socket */
         bool added;     /* libcurl has it: on `running` */
         bool over;      /* finished or cancelled: no callback any more */

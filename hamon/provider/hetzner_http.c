@@ -7,9 +7,10 @@
 #include <strings.h>
 #include <time.h>
 
-/* CONNECT and ARRIVE add up to what core takes for granted of a request (ha_config.in_flight, 1.5
- * s): it has arrived by then, or never will. A change that comes late could hit another master. */
-enum { ACTIONS_MAX = 3, RATE_PAUSE = 1000, CONNECT_MS = 800, ARRIVE_MS = 700 };
+/* A change that comes late could hit another master. Core takes for granted that it arrives within
+ * 1.5 s after the renewal it was based on (ha_config.in_flight), or never: that renewal is younger
+ * than 0.4 s when the request begins (step_may), then come CONNECT and ARRIVE. */
+enum { ACTIONS_MAX = 3, RATE_PAUSE = 1000, CONNECT_MS = 500, ARRIVE_MS = 500 };
 
 enum how {
         NEVER, /* somebody must change something first */

@@ -4,7 +4,16 @@
 
 #include <string.h>
 
-enum { POLL = 250, ASK_EVERY = 20, ASK_MS = 3000, STEP_MS = 15000, GAP_MS = 200 };
+/* YOUNG + CONNECT + ARRIVE < IN_FLIGHT, as in the real steps and the real provider. */
+enum {
+        POLL = 250,
+        ASK_EVERY = 20,
+        ASK_MS = 3000,
+        STEP_MS = 15000,
+        YOUNG_MS = 400,
+        CONNECT_MS = 500,
+        ARRIVE_MS = 500
+};
 
 static void finish(struct world *w, struct sim_node *n, struct proc *p, enum ha_hook_end end)
 {
@@ -51,7 +60,8 @@ static enum ask ask(struct world *w, struct sim_node *n, struct proc *p, bool fr
         struct ha_permit permit = ha_permit(&n->ha, p->epoch, now);
         if (!permit.ok)
                 return ASK_NO;
-        if (fresh && permit.renewed >= now - p->began && w->mutant != MUTANT_NO_FRESH) {
+        bool is_fresh = permit.renewed < now - p->began && permit.renewed <= YOUNG_MS;
+        if (fresh && !is_fresh && w->mutant != MUTANT_NO_FRESH) {
                 ha_hurry(&n->ha, now);
                 node_wake(w, n);
                 return w->now >= p->until ? ASK_NO : ASK_WAIT;
@@ -93,6 +103,8 @@ static int not_clean(const struct world *w, const struct sim_node *n)
 static bool is_so(const struct world *w, const struct sim_node *n, struct proc *p)
 {
         if (p->step == STEP_FENCE_OLD) {
+                if (n->mounted && n->live)
+                        return true; /* then it is not about anybody else */
                 p->target = w->storage == STORAGE_STONITH ? not_clean(w, n) : NOBODY;
                 if (w->mutant == MUTANT_FENCE_LAST && p->target != p->from)
                         p->target = NOBODY;
@@ -120,17 +132,17 @@ static enum request_kind kind_of(enum step s)
 static void send(struct world *w, struct sim_node *n, struct proc *p)
 {
         msec_t now = local_time(w, n), delay = rng_between(&w->rng, 5, 60);
-        bool late = now - p->asked > GAP_MS || now >= p->valid;
+        bool late = now - p->asked > CONNECT_MS || now >= p->valid;
 
         if (late && w->mutant != MUTANT_NO_GAP) {
                 finish(w, n, p, HOOK_TEMP);
                 return;
         }
         if (!w->calm && rng_chance(&w->rng, 20))
-                delay = rng_between(&w->rng, 60, IN_FLIGHT - 50);
+                delay = rng_between(&w->rng, 60, ARRIVE_MS);
         if (!w->calm && rng_chance(&w->rng, 3))
                 delay = -1;
-        if (delay > 400 && rng_chance(&w->rng, 50))
+        if (delay > 200 && rng_chance(&w->rng, 50))
                 fault_order(w, n); /* the hook will be killed with the request on its way */
         int server = p->step == STEP_FENCE_OLD ? p->target : n->index;
         cloud_request(w, kind_of(p->step), n->index, server, delay);
@@ -165,7 +177,8 @@ static void request_step(struct world *w, struct sim_node *n, struct proc *p, en
         case PHASE_ASK:
                 if (!permitted(w, n, p, true))
                         break;
-                wait_for(w, p, PHASE_SEND, rng_between(&w->rng, 0, 3));
+                wait_for(w, p, PHASE_SEND,
+                         rng_between(&w->rng, 0, rng_chance(&w->rng, 10) ? CONNECT_MS : 30));
                 if (!w->calm && rng_chance(&w->rng, 2))
                         fault_freeze(w, n); /* between the question and the deed */
                 break;

@@ -148,6 +148,10 @@ static void fresh_commit(void **unused)
         sx.lease->lag = 100; /* each renewal known now had begun 100 ms before */
         STEP(75, NO_DEVICE, "volume", "attach", "--timeout", "900ms");
         assert_in_range(sx.lease->asked, 4, 60);
+        lease_reset();
+        sx.lease->lag = 600; /* and none is young enough, though they began after we asked */
+        STEP(75, "no renewal of the lease was committed in time", "volume", "attach", "--timeout",
+             "1500ms");
 }
 
 static void no_daemon(void **unused)

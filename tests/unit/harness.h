@@ -156,6 +156,9 @@ static inline pid_t start(const char *const *argv, const char *out, const char *
         if (pid > 0)
                 return pid;
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        const char *counters = getenv("MHA_GCOV_OTHER"); /* tests/coverage */
+        if (uid && counters)
+                setenv("GCOV_PREFIX", counters, 1);
         int in = open("/dev/null", O_RDONLY);
         int o = open(out ? out : "/dev/null", O_WRONLY | O_CREAT | O_APPEND, 0666);
         int e = open(err ? err : "/dev/null", O_WRONLY | O_CREAT | O_APPEND, 0666);

@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,10 +52,14 @@ static int arrange(const struct hook_keeper *k)
         return signalfd(-1, &chld, SFD_NONBLOCK | SFD_CLOEXEC) == FD_SIGNALS ? 0 : -EBADF;
 }
 
+/* Not by signal(): glibc keeps 32 and 33 for itself, and its posix_spawn() leaves them ignored in
+ * every child (make's, for one). Those that cannot be set refuse. */
 static void default_signals(void)
 {
+        static const unsigned long dfl[8]; /* the kernel's struct sigaction; all zero is SIG_DFL */
+
         for (int sig = 1; sig < NSIG; sig++)
-                signal(sig, SIG_DFL); /* those that cannot be set refuse */
+                syscall(SYS_rt_sigaction, sig, dfl, NULL, (size_t)(NSIG - 1) / 8);
 }
 
 _Noreturn static void become_script(const struct hook_keeper *k)

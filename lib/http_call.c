@@ -99,6 +99,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 
 /* Connected, nothing sent yet. The clock, not libcurl's timer: after a freeze that may come second.
  */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the signature is libcurl's */
 static int may_send(void *arg, char *ip, char *local_ip, int port, int local_port)
 {
         const struct http_call *c = arg;

@@ -16,7 +16,7 @@ nbd_up() {
 		--filter=pause --filter=error --filter=log file "$VOLUME/image" \
 		pause-control="$dir/pause" error=EIO error-rate=100% error-file="$dir/error" \
 		logfile="$RIG_RUN/log/writes/$1.log"
-	wait_for 10 "nbdkit's socket" "$log" test -S "$dir/socket"
+	wait_for 10 "nbdkit to listen" "$log" test -s "$dir/nbdkit.pid" # the socket is there before that
 	daemon "$log" nbdfuse -P "$dir/nbdfuse.pid" "$dir/disk" --unix "$dir/socket"
 	wait_for 10 "nbdfuse's mount" "$log" grep -q " $dir/disk " /proc/mounts
 }

@@ -232,4 +232,19 @@ static inline void run_as(const struct tmp *t, uid_t uid, struct ran *ret, const
         slurp(err, ret->err, sizeof ret->err);
 }
 
+/* "hamon" where another user may reach it too: the checkout may lie in /root. */
+static inline const char *program_for_all(const struct tmp *t)
+{
+        struct ran ran;
+        const char *bin = at(t, "bin");
+        char engine[512];
+
+        str_copy(engine, sizeof engine, program("hamond"));
+        assert_true(chmod(t->path, 0755) == 0 && mkdir(bin, 0755) == 0);
+        run_as(t, 0, &ran,
+               (const char *const[]){ "/bin/cp", "--", program("hamon"), engine, bin, NULL });
+        assert_int_equal(ran.code, 0);
+        return at(t, "bin/hamon");
+}
+
 #define RUN(tmp, ret, ...) run_as(tmp, 0, ret, (const char *const[]){ __VA_ARGS__, NULL })

@@ -87,6 +87,7 @@ static inline void lease_serve(struct lease_double *d, int listener)
 {
         msec_t started = clock_ms() - 500;
 
+        signal(SIGPIPE, SIG_IGN); /* who asked may be dead */
         for (;;) {
                 char line[256], answer[256];
                 size_t len = 0;

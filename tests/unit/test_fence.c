@@ -228,9 +228,9 @@ static void by_hand(void **state)
         assert_non_null(strstr(w.ran.err, "not proven free"));
         assert_non_null(strstr(w.ran.err, "guard: No such file"));
 
-        chmod(w.t.path, 0755);
         run_as(&w.t, 65534, &w.ran,
-               (const char *const[]){ program("hamon"), "-c", at(&w.t, "conf"), "fence", NULL });
+               (const char *const[]){ program_for_all(&w.t), "-c", at(&w.t, "conf"), "fence",
+                                      NULL });
         assert_int_equal(w.ran.code, 77);
         RUN(&w.t, &w.ran, program("hamon"), "-c", at(&w.t, "conf"), "fence", "--now");
         assert_int_equal(w.ran.code, 64);

@@ -91,8 +91,7 @@ static void words(void **unused)
         STEP(64, "--timeout wants a time", "volume", "attach", "--timeout", "0s");
         assert_int_equal(sx.lease->asked, 0);
 
-        const char *argv[] = { sx.hamon, "-c", sx.conf, "volume", "umount", NULL };
-        chmod(sx.dir.path, 0755);
+        const char *argv[] = { program_for_all(&sx.dir), "-c", sx.conf, "volume", "umount", NULL };
         run_as(&sx.dir, 65534, &sx.ran, argv);
         step_expect(77, "only root may do this");
 

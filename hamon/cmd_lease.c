@@ -3,9 +3,9 @@
 #include "hamon/cmd_lease.h"
 
 #include "hamon/config.h"
-#include "hamon/secret.h"
 #include "hamon/store.h"
 #include "hamon/store_sql.h"
+#include "lib/secret.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -4,8 +4,8 @@
 #include "hamon/cmd_store.h"
 
 #include "hamon/config.h"
-#include "hamon/secret.h"
 #include "hamon/store_sql.h"
+#include "lib/secret.h"
 #include "lib/sql.h"
 #include <errno.h>
 #include <stdio.h>

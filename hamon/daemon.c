@@ -11,10 +11,10 @@
 #include "hamon/feed.h"
 #include "hamon/galera.h"
 #include "hamon/keepalived.h"
-#include "hamon/secret.h"
 #include "hamon/status.h"
 #include "lib/log.h"
 #include "lib/sdnotify.h"
+#include "lib/secret.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>

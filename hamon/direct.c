@@ -5,8 +5,8 @@
 #include "hamon/galera.h"
 #include "hamon/keepalived.h"
 #include "hamon/node.h"
-#include "hamon/secret.h"
 #include "lib/log.h"
+#include "lib/secret.h"
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>

@@ -6,10 +6,10 @@
 #include "hamon/epoch_file.h"
 #include "hamon/probe_set.h"
 #include "hamon/providers.h"
-#include "hamon/secret.h"
 #include "hamon/store_sql.h"
 #include "lib/child.h"
 #include "lib/log.h"
+#include "lib/secret.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  */
 #include "hamon/lead_impl.h"
 
-#include "hamon/secret.h"
 #include "lib/log.h"
+#include "lib/secret.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include "hamon/provider/hetzner.h"
 #include "hamon/provider/local.h"
-#include "hamon/secret.h"
+#include "lib/secret.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>

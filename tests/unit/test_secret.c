@@ -1,7 +1,7 @@
 /* secret.c: who may own and read a secret's file, and what of it counts. */
 #include "harness.h"
 
-#include "hamon/secret.h"
+#include "lib/secret.h"
 
 static struct tmp tmp;
 

@@ -1,6 +1,6 @@
 /* The rules ssh has for private keys: a secret that others can read is refused, with the command
  * that mends it. */
-#include "hamon/secret.h"
+#include "secret.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -43,6 +43,23 @@ static int check_mode(const char *path, struct buf *error)
         return 0;
 }
 
+int secret_read_all(const char *path, size_t cap, char **ret, struct buf *error)
+{
+        CLEANUP(secret_wipe) char *text = NULL;
+
+        int r = check_mode(path, error);
+        if (r < 0)
+                return r;
+        r = read_file(path, cap, &text, NULL);
+        if (r < 0) {
+                buf_addf(error, "%s: %s", path,
+                         r == -EFBIG ? "longer than any password" : strerror(-r));
+                return r;
+        }
+        *ret = take_ptr(text);
+        return 0;
+}
+
 int secret_read(const char *path, char **ret, struct buf *error)
 {
         CLEANUP(secret_wipe) char *text = NULL;
@@ -50,15 +67,9 @@ int secret_read(const char *path, char **ret, struct buf *error)
         *ret = NULL;
         if (!*path)
                 return 0;
-        int r = check_mode(path, error);
+        int r = secret_read_all(path, SECRET_MAX, &text, error);
         if (r < 0)
                 return r;
-        r = read_file(path, SECRET_MAX, &text, NULL);
-        if (r < 0) {
-                buf_addf(error, "%s: %s", path,
-                         r == -EFBIG ? "longer than any password" : strerror(-r));
-                return r;
-        }
         text[strcspn(text, "\r\n")] = '\0';
         if (!*text) {
                 buf_addf(error, "%s: its first line is empty", path);

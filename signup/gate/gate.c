@@ -1,0 +1,175 @@
+/* GATES[]: what a gate wants for an answer. gate_try() is the one way through. */
+#include "signup/gate/gate.h"
+
+#include "signup/gate/pow.h"
+#include <errno.h>
+#include <string.h>
+
+/* Letters and figures that look like no other one, also when they are bent. A letter may be drawn
+ * small; large or small is the same when it is typed. */
+#define LETTERS "ACDEFHJKLMNPRTUWXY347"
+
+enum { IMAGE_MIN = 5, IMAGE_MAX = 6, AUDIO_DIGITS = 6 };
+
+const char *const GATE_KINDS[] = {
+        [GATE_IMAGE] = "image",   [GATE_AUDIO] = "audio", [GATE_POW] = "pow",
+        [GATE_INVITE] = "invite", [GATE_PASS] = "pass",
+};
+
+const char *const GATE_ENDS[] = {
+        [GATE_PASSED] = "passed",   [GATE_UNKNOWN] = "unknown", [GATE_MALFORMED] = "malformed",
+        [GATE_FORGED] = "forged",   [GATE_FOREIGN] = "foreign", [GATE_EARLY] = "early",
+        [GATE_EXPIRED] = "expired", [GATE_SPENT] = "spent",     [GATE_WRONG] = "wrong",
+        [GATE_DOWN] = "down",
+};
+
+int gate_kind_parse(const char *name)
+{
+        for (int i = 0; i < GATE_PASS; i++)
+                if (str_eq(name, GATE_KINDS[i]))
+                        return i;
+        return -ENOENT;
+}
+
+/* ---- answers ---- */
+
+int gate_answer(const struct keys *k, const struct ticket *t, enum gate_kind kind,
+                char ret[GATE_ANSWER])
+{
+        const char *letters = kind == GATE_IMAGE ? LETTERS : "0123456789";
+        unsigned char mac[KEY_MAC];
+
+        if (kind != GATE_IMAGE && kind != GATE_AUDIO)
+                return -EINVAL;
+        const struct key_field fields[] = { { GATE_KINDS[kind], strlen(GATE_KINDS[kind]) },
+                                            { t->nonce, TICKET_NONCE } };
+        int r = keys_mac(k, t->key, KEY_ANSWER, fields, ARRAY_SIZE(fields), mac);
+        if (r < 0)
+                return r;
+
+        unsigned n = kind == GATE_AUDIO ? AUDIO_DIGITS
+                                        : IMAGE_MIN + mac[0] % (IMAGE_MAX - IMAGE_MIN + 1);
+        for (unsigned i = 0; i < n; i++) /* of 65,536 values: as good as even */
+                ret[i] = letters[(mac[1 + 2 * i] << 8 | mac[2 + 2 * i]) % (int)strlen(letters)];
+        ret[n] = '\0';
+        return 0;
+}
+
+/* What people type around an answer is not part of it: blanks, small letters. */
+static size_t normalise(const char *s, char *dst, size_t size)
+{
+        size_t len = 0;
+
+        for (; *s; s++) {
+                if (*s == ' ' || *s == '\t' || *s == '-' || *s == '.' || *s == ',')
+                        continue;
+                if (len + 1 >= size)
+                        return 0;
+                dst[len] = *s;
+                if (*s >= 'a' && *s <= 'z')
+                        dst[len] -= 'a' - 'A';
+                len++;
+        }
+        return len;
+}
+
+static bool answered(const struct gate *g, const struct gate_try *t, const struct ticket *ticket)
+{
+        char want[GATE_ANSWER] = "", have[GATE_ANSWER] = "";
+
+        if (gate_answer(g->keys, ticket, t->kind, want) < 0)
+                return false;
+        size_t len = normalise(t->response, have, sizeof have);
+        return len == strlen(want) && keys_equal(want, have, sizeof want);
+}
+
+static bool worked(const struct gate *g, const struct gate_try *t, const struct ticket *ticket)
+{
+        (void)g;
+        return pow_check(t->ticket, ticket->count, t->response);
+}
+
+static bool passed_before(const struct gate *g, const struct gate_try *t,
+                          const struct ticket *ticket)
+{
+        (void)g;
+        (void)t;
+        (void)ticket;
+        return true; /* the ticket itself is the answer */
+}
+
+static const struct {
+        enum ticket_kind ticket;
+        bool (*right)(const struct gate *g, const struct gate_try *t, const struct ticket *ticket);
+} GATES[GATE_KIND_COUNT_] = {
+        [GATE_IMAGE] = { TICKET_FORM, answered },
+        [GATE_AUDIO] = { TICKET_FORM, answered },
+        [GATE_POW] = { TICKET_FORM, worked },
+        [GATE_PASS] = { TICKET_PASS, passed_before },
+};
+
+/* ---- the way through ---- */
+
+static enum gate_end from_ticket(enum ticket_end end)
+{
+        static const enum gate_end ENDS[TICKET_END_COUNT_] = {
+                [TICKET_OK] = GATE_PASSED,     [TICKET_MALFORMED] = GATE_MALFORMED,
+                [TICKET_FORGED] = GATE_FORGED, [TICKET_FOREIGN] = GATE_FOREIGN,
+                [TICKET_EARLY] = GATE_EARLY,   [TICKET_EXPIRED] = GATE_EXPIRED,
+        };
+
+        return ENDS[end];
+}
+
+static bool gate_on(const struct gate *g, enum gate_kind kind)
+{
+        return kind < GATE_KIND_COUNT_ && GATES[kind].right &&
+               (kind == GATE_PASS || g->kinds & 1u << kind);
+}
+
+enum gate_end gate_try(const struct gate *g, const struct gate_try *t, int64_t now,
+                       struct ticket *ret)
+{
+        struct ticket ticket;
+
+        if (!gate_on(g, t->kind))
+                return GATE_UNKNOWN;
+        const struct ticket_rule rule = { .kind = GATES[t->kind].ticket,
+                                          .min_age = t->kind == GATE_PASS ? 0 : g->min_age,
+                                          .ttl = g->ttl,
+                                          .bind = g->bind };
+        enum ticket_end end = ticket_read(g->keys, t->ticket, &rule, now, &ticket);
+        if (end != TICKET_OK)
+                return from_ticket(end);
+
+        int r = spent_take(g->spent, &ticket, g->ttl, now);
+        if (r < 0)
+                return r == -EALREADY ? GATE_SPENT : GATE_DOWN;
+        if (strnlen(t->response, GATE_RESPONSE + 1) > GATE_RESPONSE ||
+            !GATES[t->kind].right(g, t, &ticket))
+                return GATE_WRONG;
+        *ret = ticket;
+        return GATE_PASSED;
+}
+
+int gate_form(const struct gate *g, const char *locale, unsigned bits, int64_t now,
+              char ret[TICKET_TEXT])
+{
+        struct ticket t = { .kind = TICKET_FORM, .count = bits };
+
+        if (!str_copy(t.locale, sizeof t.locale, locale))
+                return -EINVAL;
+        return ticket_issue(g->keys, &t, g->bind, now, ret);
+}
+
+int gate_pass(const struct gate *g, const struct ticket *passed, int64_t now, char ret[TICKET_TEXT])
+{
+        struct ticket t = *passed;
+
+        t.count = passed->kind == TICKET_PASS ? passed->count : GATE_PASSES;
+        if (t.count == 0)
+                return -EDQUOT;
+        t.count--;
+        t.kind = TICKET_PASS;
+        return ticket_issue(g->keys, &t, g->bind, now, ret);
+}

@@ -62,6 +62,7 @@ void lead_start_hook(struct lead *l, const struct ha_action *a)
                                       .deadline = a->deadline };
         log_event(LOG_INFO, "hook_start", LS("hook", run.name), LS("mode", HA_MODES[a->mode]),
                   LI("id", a->id), LI("epoch", a->epoch), LS("reason", a->reason));
+        l->hook_refused = 0;
         if (hook_start(l->hook, &run, &error) < 0) {
                 log_event(LOG_ERROR, "hook_refused", LS("hook", run.name),
                           LS("error", buf_str(&error)));

@@ -75,7 +75,7 @@ static void this_node(const struct lead *l, struct ha_facts *f, msec_t now)
         f->hook = hook_facts(l->hook);
         if (l->is_held_back)
                 f->hook = (struct ha_hook_facts){ HOOK_RUNNING, l->held_back.id, HOOK_OK };
-        else if (l->hook_refused && l->hook_refused != f->hook.id)
+        else if (l->hook_refused)
                 f->hook = (struct ha_hook_facts){ HOOK_ENDED, l->hook_refused, HOOK_FAILED };
         /* An unfit verdict has outlived its grace; a repair that runs may still help. */
         f->lasting = f->fitness == UNFIT && f->hook.state != HOOK_RUNNING;
@@ -136,6 +136,17 @@ void lead_facts(struct lead *l, struct ha_facts *f, msec_t now)
 
 /* ---- the provider, asked now and then ---- */
 
+/* Once per change of what it says. */
+static void tell_provider(struct lead *l, bool answers, const char *text)
+{
+        if (l->provider_told && l->provider_said == answers)
+                return;
+        l->provider_told = true;
+        l->provider_said = answers;
+        log_event(answers ? LOG_INFO : LOG_WARN, "provider", LS("answers", answers ? "yes" : "no"),
+                  LS("msg", text));
+}
+
 /* Which node has the provider's id `server`; "" = none of ours. */
 static const char *node_of(const struct lead *l, const char *server, struct cluster_node *scratch)
 {
@@ -151,6 +162,8 @@ static void see_volume(struct lead *l, const struct provider_volume *v)
 {
         struct cluster_node scratch;
 
+        if (l->needs.config->volume.provider == CONFIG_LOCAL)
+                return; /* a shared device is everywhere: that it is here means nothing */
         str_copy(l->volume_at, sizeof l->volume_at, node_of(l, v->server, &scratch));
         bool here = str_eq(l->volume_at, l->needs.config->node.name);
         l->volume_odd = here || l->ha.state != ST_MASTER ? 0 : l->volume_odd + 1;
@@ -159,14 +172,11 @@ static void see_volume(struct lead *l, const struct provider_volume *v)
 static void on_look(void *arg, const struct provider_outcome *o)
 {
         struct lead *l = arg;
-        bool before = l->provider_ok;
 
         l->asking = NULL;
         l->provider_ok = o->result == PROVIDER_DONE || o->result == PROVIDER_ALREADY;
         l->provider_at = loop_now(l->needs.loop);
-        if (l->provider_ok != before)
-                log_event(l->provider_ok ? LOG_INFO : LOG_WARN, "provider",
-                          LS("answers", l->provider_ok ? "yes" : "no"), LS("msg", o->text));
+        tell_provider(l, l->provider_ok, o->text);
         if (l->provider_ok && o->seen->have_volume)
                 see_volume(l, &o->seen->volume);
         timer_set(&l->look, l->provider_ok && l->volume_odd == 0 ? LOOK_MS : LOOK_SOON_MS);
@@ -193,17 +203,18 @@ static void on_server(void *arg, const struct provider_outcome *o)
         if (ok)
                 str_copy(l->servers[i], sizeof l->servers[i], o->seen->server.id);
         else
-                log_event(LOG_WARN, "provider", LS("answers", "no"), LS("msg", o->text));
+                tell_provider(l, false, o->text);
         timer_set(&l->look, ok ? 0 : LOOK_SOON_MS);
 }
 
-/* First who is who, one node after the other, then where the volume is. */
+/* First who is who, one node after the other, then where the volume is. Servers of a shared device
+ * are our nodes themselves: there is nobody to ask. */
 void lead_look(struct lead *l)
 {
         const struct config *c = l->needs.config;
         const struct provider_ops *ops = l->provider->ops;
         size_t i = unknown_server(l);
-        bool known = i == c->cluster.nodes.n;
+        bool known = i == c->cluster.nodes.n || c->volume.provider == CONFIG_LOCAL;
         struct cluster_node n = { .name = "" };
 
         if (l->asking)

@@ -46,7 +46,7 @@ struct lead {
         struct ha ha;
         struct store *store;
         struct hook *hook;
-        uint64_t hook_refused;     /* id of one that could not be started */
+        uint64_t hook_refused;     /* the last one, if it could not be started */
         struct provider *provider; /* of the volume; NULL = it could not be made */
         struct guard *guard;
         struct fence_target target;    /* what the guard must stop */
@@ -84,7 +84,7 @@ struct lead {
         int64_t maintenance_until; /* unix time, 0 = until it is switched off */
 
         /* the provider's last answer */
-        bool provider_ok;
+        bool provider_ok, provider_told, provider_said; /* as last told in the log */
         msec_t provider_at;
         char volume_at[LEASE_NAME];                  /* node; "" = none, or none of ours */
         unsigned volume_odd;                         /* looks in a row that did not find it here */

@@ -188,6 +188,8 @@ static void on_peer(void *arg, const char *from, enum peer_command command, cons
                 break;
         case PEER_SWITCHOVER:
                 lead_request(l, REQ_SWITCHOVER, words, out);
+                if (out->len > 0 && out->data[out->len - 1] == '\n')
+                        out->data[--out->len] = '\0'; /* an answer to a peer is a line without it */
                 return;
         case PEER_COMMAND_COUNT_:
                 break;

@@ -22,7 +22,7 @@
 
 #define SECRET "a secret of the cluster"
 
-enum { LEAD_PATIENCE_MS = 20000, LEAD_TICK_MS = 50, OTHERS = 2, HEARD_MAX = 16 };
+enum { LEAD_PATIENCE_MS = 40000, LEAD_TICK_MS = 50, OTHERS = 2, HEARD_MAX = 16 };
 
 static const struct store_names ROW_NAMES = { .database = "hamon",
                                               .lease = STORE_LEASE,

@@ -86,7 +86,7 @@ static void after_a_boot_nothing_is_adopted(void **unused)
         uint64_t epoch = ha_now()->lease.epoch;
         world_stop();
         assert_int_equal(unlink(at(&lw.tmp, "incarnation")), 0); /* it is on tmpfs */
-        lw.lease = "ttl = 2s\nrenew = 300ms\n";
+        lw.lease = "ttl = 4s\nrenew = 300ms\n";
         world_configure("");
         world_start();
         TURN_UNTIL(hook_ran("fence") > 0 && !lw.active);

@@ -58,6 +58,10 @@ int gate_kind_parse(const char *name);
 int gate_form(const struct gate *g, const char *locale, unsigned bits, int64_t now,
               char ret[TICKET_TEXT]);
 
+/* Is this a form ticket of ours that still lives? For pictures and sounds: nothing is used up, its
+ * age does not matter. GATE_PASSED: *ret is valid. */
+enum gate_end gate_look(const struct gate *g, const char *ticket, int64_t now, struct ticket *ret);
+
 /* *ret is valid after GATE_PASSED. */
 enum gate_end gate_try(const struct gate *g, const struct gate_try *t, int64_t now,
                        struct ticket *ret);

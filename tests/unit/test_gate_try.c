@@ -189,6 +189,23 @@ static void test_refused(void **unused)
         assert_int_equal(gate_kind_parse(NULL), -ENOENT);
 }
 
+static void test_look(void **unused)
+{
+        char text[TICKET_TEXT];
+        struct ticket t;
+
+        (void)unused;
+        form(text);
+        for (int i = 0; i < 3; i++)
+                expect(gate_look(&gate, text, NOW, &t), GATE_PASSED, "look");
+        assert_string_equal(t.locale, "de-de");
+        expect(gate_look(&gate, text, NOW + TTL + 1, &t), GATE_EXPIRED, "old");
+        text[20] = text[20] == 'A' ? 'B' : 'A'; /* in the nonce */
+        expect(gate_look(&gate, text, NOW, &t), GATE_FORGED, "forged");
+        form(text);
+        expect(try_at(&gate, GATE_AUDIO, text, "", NOW + AGE), GATE_WRONG, "not used up");
+}
+
 /* What one gate wants says nothing of what another one wants. */
 static void test_answers_differ(void **unused)
 {
@@ -328,7 +345,7 @@ int main(void)
                 cmocka_unit_test(test_typed),    cmocka_unit_test(test_refused),
                 cmocka_unit_test(test_passes),   cmocka_unit_test(test_answers_differ),
                 cmocka_unit_test(test_race),     cmocka_unit_test(test_pow),
-                cmocka_unit_test(test_pow_bits),
+                cmocka_unit_test(test_pow_bits), cmocka_unit_test(test_look),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);

@@ -3,6 +3,7 @@
 #include "hamon/fence.h"
 
 #include "lib/child.h"
+#include "lib/diskseq.h"
 #include "lib/mountinfo.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -77,6 +78,14 @@ static bool is_from_volume(const struct job *j, const char *source)
                is_volume(j, st.st_rdev);
 }
 
+/* The number is another disk's by now. */
+static bool is_reused(const struct job *j, dev_t dev)
+{
+        uint64_t now = diskseq(dev);
+
+        return dev == (dev_t)j->target.dev && j->target.seq && now && now != j->target.seq;
+}
+
 /* The numbers that are the volume's: of the device, as its name says now and as it was when we were
  * told; of its file system (btrfs has others); and if nothing says, of what is on the mount point.
  * Never that of "/", a directory of which may be bound there. */
@@ -133,7 +142,8 @@ static int do_umount(void *arg)
 
         if (*j->target.device && stat(j->target.device, &st) == 0 && S_ISBLK(st.st_mode))
                 add_dev(j, st.st_rdev);
-        add_dev(j, (dev_t)j->target.dev);
+        if (!is_reused(j, (dev_t)j->target.dev)) /* R: never another disk's mounts */
+                add_dev(j, (dev_t)j->target.dev);
         for (;;) {
                 CLEANUP(freep) char *text = NULL;
                 int error = 0;
@@ -162,6 +172,8 @@ static int is_gone(struct job *j)
         char path[64];
 
         for (unsigned i = 0; i < j->n_devs; i++) {
+                if (is_reused(j, j->devs[i]))
+                        continue;
                 snprintf(path, sizeof path, "/sys/dev/block/%u:%u", major(j->devs[i]),
                          minor(j->devs[i]));
                 if (access(path, F_OK) == 0)

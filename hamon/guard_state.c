@@ -68,8 +68,10 @@ void guard_target_merge(struct fence_target *t, const struct fence_target *from)
         all.n = 0;
         if (*from->device)
                 str_copy(all.device, sizeof all.device, from->device);
-        if (from->dev)
+        if (from->dev) {
                 all.dev = from->dev;
+                all.seq = from->seq;
+        }
         if (*from->mount)
                 str_copy(all.mount, sizeof all.mount, from->mount);
         for (unsigned i = 0; i < from->n + t->n && all.n < TARGET_IDS; i++) {

@@ -5,6 +5,7 @@
 
 #include "hamon/volume_dev.h"
 #include "hamon/volume_place.h"
+#include "lib/diskseq.h"
 #include "lib/log.h"
 #include <errno.h>
 #include <string.h>
@@ -50,14 +51,20 @@ void lead_guard_drop(struct lead *l)
         lead_wake(l);
 }
 
-/* So that the guard knows the device when its name has gone. Names in /dev never hang. */
+/* So that the guard knows the device when its name has gone. Names in /dev never hang. Each epoch
+ * begins anew: the number of the time before may be another disk's. */
 static void note_device(struct lead *l)
 {
         dev_t dev;
 
+        if (l->target_epoch != l->ha.lead_epoch)
+                l->target.dev = l->target.seq = 0;
+        l->target_epoch = l->ha.lead_epoch;
         if (strncmp(l->target.device, "/dev/", 5) == 0 &&
-            volume_dev_find(l->target.device, &dev) == 0)
+            volume_dev_find(l->target.device, &dev) == 0) {
                 l->target.dev = dev;
+                l->target.seq = diskseq(dev);
+        }
 }
 
 void lead_guard_carry(struct lead *l)

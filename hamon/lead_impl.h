@@ -50,6 +50,7 @@ struct lead {
         struct provider *provider; /* of the volume; NULL = it could not be made */
         struct guard *guard;
         struct fence_target target;    /* what the guard must stop */
+        uint64_t target_epoch;         /* for which its device was noted */
         bool guard_alive, guard_ready; /* as last told in the log */
         struct ha_action held_back;    /* a hook that waits for the guard's word */
         bool is_held_back;

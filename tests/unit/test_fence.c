@@ -1,6 +1,7 @@
 /* The deed on real processes in real cgroups and on a real file system. Needs root. */
 #include "hamon/fence.h"
 #include "hamon/guard_state.h"
+#include "lib/diskseq.h"
 #include "tests/unit/guard_fixture.h"
 
 struct world {
@@ -194,6 +195,34 @@ static void a_device_that_is_gone_or_is_none(void **state)
         close(hold);
 }
 
+/* R: its number has gone to another disk, which is mounted and none of our business. */
+static void a_number_that_is_another_disks(void **state)
+{
+        struct fence_target t = { .n = 0 };
+        struct fence_result f;
+        struct stat st;
+
+        (void)state;
+        aim(&t);
+        assert_int_equal(stat(t.device, &st), 0);
+        t.dev = st.st_rdev;
+        t.seq = diskseq(st.st_rdev);
+        if (!t.seq)
+                skip(); /* before Linux 5.15 */
+        str_copy(t.device, sizeof t.device, "/dev/mha-test-no-such-device");
+        str_copy(t.mount, sizeof t.mount, "/mnt/mha-test-no-such-mount");
+        t.seq--;
+        fence_run(&t, &QUICK, &f);
+        assert_true(f.free && f.gone);
+        put_file(at(&w.t, "mnt/mail"), "still mounted\n");
+
+        t.seq++;
+        int hold = open(w.v.mount, O_RDONLY | O_CLOEXEC);
+        fence_run(&t, &QUICK, &f);
+        assert_false(f.free);
+        close(hold);
+}
+
 static void by_hand(void **state)
 {
         struct guard_state s;
@@ -250,6 +279,7 @@ int main(void)
                                                 tear_down),
                 cmocka_unit_test_setup_teardown(a_device_that_is_gone_or_is_none, set_up,
                                                 tear_down),
+                cmocka_unit_test_setup_teardown(a_number_that_is_another_disks, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(by_hand, set_up, tear_down),
         };
 

@@ -89,6 +89,7 @@ static void add_lease(cJSON *root, const struct ha *ha, msec_t now)
         cJSON *o;
 
         cJSON_AddStringToObject(root, "state", HA_STATES[ha->state]);
+        cJSON_AddStringToObject(root, "why", ha->why_not);
         add_int(root, "epoch", (int64_t)(l->held ? l->epoch : l->row.epoch));
         o = cJSON_AddObjectToObject(root, "lease");
         cJSON_AddStringToObject(o, "holder", l->held ? l->me : l->known ? l->row.holder : "");
@@ -190,6 +191,8 @@ static void text_lease(const struct ha *ha, msec_t now, struct buf *out)
         else
                 buf_addf(out, "%s leads in epoch %llu\n", l->row.holder,
                          (unsigned long long)l->row.epoch);
+        if (*ha->why_not)
+                buf_addf(out, "  %s\n", ha->why_not);
 }
 
 int status_text(const struct node *n, const struct ha *ha, msec_t now, struct buf *out)

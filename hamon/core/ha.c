@@ -345,6 +345,7 @@ void ha_step(struct ha *h, const struct ha_facts *f, msec_t now, struct ha_outpu
         ask(h, f, now, out);
         tell_stay(h, f, out);
         levels(h, f, now, out);
+        h->why_not = ha_why_not(h, f, now);
 
         struct lease_wish w = ha_wish(h, f, now);
         out->statement = lease_next(&h->lease, &w, now);
@@ -407,6 +408,7 @@ void ha_init(struct ha *h, const struct ha_config *c, const char *me, uint64_t i
         h->config = *c;
         h->state = ST_INIT;
         h->state_since = now;
+        h->why_not = "";
         lease_init(&h->lease, me, incarnation, c->lease, now);
 }
 

@@ -217,6 +217,7 @@ struct ha { /* ha_init(); read it for status, change nothing */
         struct breaker breaker;
         enum ha_state state;
         msec_t state_since;
+        const char *why_not; /* it does not lead, as of the last step; "" = all is well */
 
         /* edges that wait for their turn in ha_step() */
         bool lost, won, freed, gap, asked, hook_ended;

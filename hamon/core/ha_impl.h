@@ -1,4 +1,5 @@
-/* Shared by ha.c (what is done), ha_event.c (what is there) and ha_hook.c (what runs). Nobody else
+/* Shared by ha.c (what is done), ha_event.c (what is there), ha_hook.c (what runs) and ha_why.c
+ * (what to say of it). Nobody else
  * includes it. */
 #pragma once
 
@@ -19,6 +20,11 @@ msec_t ha_claim_at(const struct ha *h, const struct ha_facts *f, msec_t now);
 bool ha_file_ahead(const struct ha *h, const struct ha_facts *f);
 
 bool ha_unfit_for_good(const struct ha *h, const struct ha_facts *f);
+
+/* ---- ha_why.c ---- */
+
+/* Never NULL; "" if it leads, or if another one does. */
+const char *ha_why_not(const struct ha *h, const struct ha_facts *f, msec_t now);
 
 /* ---- ha_hook.c ---- */
 

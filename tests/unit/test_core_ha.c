@@ -164,6 +164,9 @@ static void test_hints(void **unused)
 static void test_not_fit(void **unused)
 {
         (void)unused;
+        static const char *const WHY[] = { "not known whether", "not fit", "not known whether",
+                                           "provider", "maintenance" };
+
         for (int i = 0; i < 5; i++) {
                 to_standby();
                 f.vrrp_master = true;
@@ -179,8 +182,8 @@ static void test_not_fit(void **unused)
                         f.maintenance = true;
                 assert_false(ha_candidate(&h, &f, now));
                 pass(20000);
-                if (h.state != (i == 4 ? ST_MAINTENANCE : ST_STANDBY))
-                        fail_msg("%d: %s", i, HA_STATES[h.state]);
+                if (h.state != (i == 4 ? ST_MAINTENANCE : ST_STANDBY) || !strstr(h.why_not, WHY[i]))
+                        fail_msg("%d: %s, %s", i, HA_STATES[h.state], h.why_not);
                 assert_int_equal(out.track, HA_TRACK_UNFIT);
         }
 }

@@ -34,6 +34,8 @@ static void print(const char *line)
 
         if (events_parse(line, &e) < 0)
                 puts(line); /* the daemon adds what is no event */
+        else if (strcmp(e.kind, EVENTS[EVENT_NOW].name) == 0)
+                printf("%18s  %s\n", "now", events_line_text(&e, text, sizeof text));
         else
                 printf("%14s ago  %s\n", ago(MAX(0, e.ago), when, sizeof when),
                        events_line_text(&e, text, sizeof text));

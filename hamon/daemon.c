@@ -4,14 +4,9 @@
  * costs one judgement, not thousands. */
 #include "hamon/daemon.h"
 
-#include "hamon/lead.h"
+#include "hamon/daemon_impl.h"
 
-#include "hamon/beat.h"
-#include "hamon/control.h"
 #include "hamon/feed.h"
-#include "hamon/galera.h"
-#include "hamon/keepalived.h"
-#include "hamon/status.h"
 #include "lib/log.h"
 #include "lib/sdnotify.h"
 #include "lib/secret.h"
@@ -21,26 +16,6 @@
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
-
-struct daemon {
-        const char *file;
-        struct loop loop;
-        struct config config;
-        struct node node;
-
-        struct docker *docker;
-        struct galera *galera;
-        struct keepalived *keepalived;
-        struct control *control;
-        struct lead *lead; /* NULL: no cluster, this node is only watched */
-        struct beat beat;
-
-        struct timer tick, judge, due, resync, watchdog;
-        struct event *signals[3];
-        msec_t last_tick, started;
-        bool docker_dirty, ready;
-        int exit_code;
-};
 
 /* ---- carrying out ---- */
 
@@ -84,20 +59,35 @@ static void on_change(void *arg, const struct node_change *c)
                   LS("to", VERDICTS[c->to]), LS("reason", reason_name(c->reason)));
 }
 
-static void log_verdict(const struct daemon *d)
+static void tell(struct daemon *d, const struct happening *e)
 {
+        events_add(d->events, e);
+        lead_event(d->lead, e);
+}
+
+static void tell_verdict(struct daemon *d)
+{
+        const struct node_verdict *v = &d->node.verdict;
         char msg[320];
 
-        log_event(d->node.verdict.fitness == FIT ? LOG_INFO : LOG_WARN, "verdict",
-                  LS("verdict", FITNESSES[d->node.verdict.fitness]),
-                  LS("role", ROLES[d->node.role]),
-                  LS("reason", reason_name(d->node.verdict.reason)),
-                  LS("msg", node_message(&d->node, msg, sizeof msg)));
+        tell(d, &(struct happening){ .kind = EVENT_VERDICT,
+                                     .bad = v->fitness != FIT,
+                                     .from = FITNESSES[d->told],
+                                     .to = FITNESSES[v->fitness],
+                                     .reason = reason_name(v->reason),
+                                     .detail = node_message(&d->node, msg, sizeof msg),
+                                     .took = -1 });
+        d->told = v->fitness;
+}
+
+static void tell_gap(struct daemon *d, msec_t gap)
+{
+        tell(d, &(struct happening){ .kind = EVENT_GAP, .took = gap });
 }
 
 static void on_docker(void *arg);
 
-static int start_docker(struct daemon *d)
+int daemon_start_docker(struct daemon *d)
 {
         struct docker_config c = { .socket = d->config.docker.socket,
                                    .project = d->config.docker.project,
@@ -112,26 +102,26 @@ static int start_docker(struct daemon *d)
  * sockets too. */
 static void after_gap(struct daemon *d, msec_t gap, msec_t now)
 {
-        log_event(LOG_WARN, "clock_gap", LI("ms", gap));
+        tell_gap(d, gap);
         d->last_tick = now;
         node_gap(&d->node, now);
         lead_gap(d->lead, gap);
         track_write(d, TRACK_UNFIT); /* somebody else may lead by now */
-        if (start_docker(d) < 0)
+        if (daemon_start_docker(d) < 0)
                 log_event(LOG_ERROR, "docker", LS("error", "out of memory"));
 }
 
 /* How long the loop stood still; 0 = it did not. */
-static msec_t slept(const struct daemon *d, msec_t now)
+msec_t daemon_slept(const struct daemon *d, msec_t now)
 {
         msec_t gap = now - d->last_tick;
 
         return gap > d->config.check.interval + d->config.check.stale ? gap : 0;
 }
 
-static void judge(struct daemon *d, enum fold fold)
+void daemon_judge(struct daemon *d, enum fold fold)
 {
-        msec_t now = loop_now(&d->loop), gap = slept(d, now);
+        msec_t now = loop_now(&d->loop), gap = daemon_slept(d, now);
 
         if (gap > 0)
                 after_gap(d, gap, now);
@@ -145,7 +135,7 @@ static void judge(struct daemon *d, enum fold fold)
                 }
         }
         if (node_eval(&d->node, fold, now, on_change, d))
-                log_verdict(d);
+                tell_verdict(d);
         track(d, now);
         lead_wake(d->lead);
 
@@ -179,20 +169,23 @@ static enum role role_of(enum vrrp_state s)
         return s == VRRP_MASTER ? ROLE_MASTER : ROLE_STANDBY;
 }
 
-static void on_vrrp(void *arg, enum vrrp_state s)
+void daemon_vrrp(struct daemon *d, enum vrrp_state s)
 {
-        struct daemon *d = arg;
         enum role before = d->node.role;
 
+        tell(d, &(struct happening){ .kind = EVENT_VRRP, .to = VRRP_STATES[s], .took = -1 });
         if (d->lead) { /* a hint */
-                log_event(LOG_INFO, "vrrp", LS("state", VRRP_STATES[s]));
                 lead_vrrp(d->lead, s);
                 return;
         }
         node_set_role(&d->node, role_of(s), s == VRRP_FAULT);
-        log_event(LOG_INFO, "vrrp", LS("state", VRRP_STATES[s]), LS("role", ROLES[d->node.role]));
         if (d->node.role != before)
                 timer_set(&d->judge, 0);
+}
+
+static void on_vrrp(void *arg, enum vrrp_state s)
+{
+        daemon_vrrp(arg, s);
 }
 
 static void on_lead(void *arg)
@@ -205,7 +198,7 @@ static void on_lead(void *arg)
 
 static void on_judge(void *arg)
 {
-        judge(arg, FOLD_CHANGES);
+        daemon_judge(arg, FOLD_CHANGES);
 }
 
 static void on_tick(void *arg)
@@ -213,11 +206,11 @@ static void on_tick(void *arg)
         struct daemon *d = arg;
 
         timer_set(&d->tick, d->config.check.interval);
-        judge(d, FOLD_TICK); /* before last_tick moves: a gap shows here at the latest */
+        daemon_judge(d, FOLD_TICK); /* before last_tick moves: a gap shows here at the latest */
         d->last_tick = loop_now(&d->loop);
         beat_write(&d->beat, d->last_tick);
         lead_tick(d->lead);
-        if (d->docker || start_docker(d) == 0)
+        if (d->docker || daemon_start_docker(d) == 0)
                 docker_poll(d->docker);
         galera_poll(d->galera);
 }
@@ -239,53 +232,9 @@ static void on_watchdog(void *arg)
         sd_notify_send("WATCHDOG=1");
 }
 
-/* ---- requests ---- */
-
-static void on_request(void *arg, enum request req, const char *words, struct buf *out)
-{
-        struct daemon *d = arg;
-        msec_t now = loop_now(&d->loop);
-        char line[768];
-        enum vrrp_state s;
-
-        if (slept(d, now) > 0)
-                judge(d, FOLD_CHANGES); /* the question woke us before the timer did */
-        switch (req) {
-        case REQ_CHECK:
-                buf_addf(out, "%s\n", node_check_line(&d->node, now, line, sizeof line));
-                break;
-        case REQ_STATUS:
-                status_text(&d->node, d->lead ? lead_ha(d->lead) : NULL, now, out);
-                break;
-        case REQ_STATUS_JSON:
-                status_json(&d->node, d->lead ? lead_ha(d->lead) : NULL, now, out);
-                break;
-        case REQ_NOTIFY:
-                if (keepalived_parse(words, &s) < 0) {
-                        buf_adds(out, "error: want MASTER, BACKUP, FAULT or STOP\n");
-                        break;
-                }
-                if (!keepalived_concerns(words, d->config.keepalived.instance)) {
-                        buf_adds(out, "ok\n"); /* of another instance: not our role */
-                        break;
-                }
-                keepalived_set_state(d->keepalived, s);
-                on_vrrp(d, s);
-                buf_adds(out, "ok\n");
-                break;
-        case REQ_GALERA:
-                galera_poll(d->galera);
-                buf_adds(out, "ok\n");
-                break;
-        default:
-                lead_request(d->lead, req, words, out);
-                break;
-        }
-}
-
 /* ---- building up and taking down ---- */
 
-static int make_galera(struct daemon *d, struct galera **ret)
+int daemon_make_galera(struct daemon *d, struct galera **ret)
 {
         CLEANUP(secret_wipe) char *password = NULL;
         CLEANUP(buf_done) struct buf error = BUF(1024);
@@ -307,7 +256,7 @@ static int make_galera(struct daemon *d, struct galera **ret)
         return r;
 }
 
-static int start_keepalived(struct daemon *d)
+int daemon_start_keepalived(struct daemon *d)
 {
         struct keepalived_config c = { .track_file = d->config.keepalived.track_file,
                                        .fifo = d->config.keepalived.fifo,
@@ -327,67 +276,18 @@ static int start_keepalived(struct daemon *d)
         return 0;
 }
 
-static void log_config_errors(const struct buf *errors)
-{
-        const char *p = buf_str(errors);
-
-        while (*p) {
-                size_t len = strcspn(p, "\n");
-                char line[512];
-                snprintf(line, sizeof line, "%.*s", (int)MIN(len, sizeof line - 1), p);
-                log_event(LOG_ERROR, "config", LS("error", line));
-                p += len + (p[len] == '\n');
-        }
-}
-
-/* SIGHUP: a bad file is refused as a whole and the old configuration stays. */
-static void reload(struct daemon *d)
-{
-        CLEANUP(buf_done) struct buf errors = BUF(64 * 1024);
-        struct config fresh, old = d->config;
-        struct galera *galera = NULL;
-
-        if (config_load(d->file, &fresh, &errors, NULL) < 0) {
-                log_config_errors(&errors);
-                log_event(LOG_ERROR, "reload", LS("result", "refused"),
-                          LS("msg", "the old configuration stays in force"));
-                return;
-        }
-        if (!str_eq(fresh.control.socket, old.control.socket))
-                log_event(LOG_WARN, "reload",
-                          LS("msg", "control.socket changes with the next restart only"));
-
-        d->config = fresh;
-        if (make_galera(d, &galera) < 0 || start_keepalived(d) < 0) { /* both changed nothing */
-                galera_free(galera);
-                d->config = old;
-                config_free(&fresh);
-                log_event(LOG_ERROR, "reload", LS("result", "refused"),
-                          LS("msg", "the old configuration stays in force"));
-                return;
-        }
-        galera_free(d->galera);
-        d->galera = galera;
-        int r = node_reconfigure(&d->node, &d->config);
-        if (r == 0)
-                r = start_docker(d);
-        log_set_level((enum log_level)d->config.log.level);
-        log_set_node(d->config.node.name);
-        config_free(&old);
-        timer_set(&d->tick, 0);
-        log_event(r < 0 ? LOG_ERROR : LOG_INFO, "reload", LS("result", r < 0 ? "failed" : "done"));
-}
-
 static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
         struct daemon *d = arg;
 
         (void)what;
         if (sig == SIGHUP) {
-                reload(d);
+                daemon_reload(d);
                 return;
         }
-        log_event(LOG_INFO, "stop", LI("signal", sig));
+        tell(d, &(struct happening){ .kind = EVENT_STOP,
+                                     .detail = sig == SIGTERM ? "by SIGTERM" : "by SIGINT",
+                                     .took = -1 });
         loop_stop(&d->loop);
 }
 
@@ -425,7 +325,7 @@ static int start_timers(struct daemon *d)
 
 static int start_control(struct daemon *d)
 {
-        int r = control_new(&d->loop, d->config.control.socket, on_request, d, &d->control);
+        int r = control_new(&d->loop, d->config.control.socket, daemon_request, d, &d->control);
 
         if (r == -EADDRINUSE)
                 d->exit_code = EX_UNAVAILABLE;
@@ -461,8 +361,8 @@ static int take_up(struct daemon *d)
 
         if (beat >= 0)
                 d->last_tick = MIN(beat, d->started);
-        if (slept(d, d->started) > 0) {
-                log_event(LOG_WARN, "clock_gap", LI("ms", slept(d, d->started)));
+        if (daemon_slept(d, d->started) > 0) {
+                tell_gap(d, daemon_slept(d, d->started));
                 node_gap(&d->node, d->started);
                 track_write(d, TRACK_UNFIT);
         } else if (!keepalived_track_valid(d->keepalived)) {
@@ -478,6 +378,7 @@ static int start_lead(struct daemon *d)
                                           .file = d->file,
                                           .config = &d->config,
                                           .node = &d->node,
+                                          .events = d->events,
                                           .arg = d,
                                           .changed = on_lead };
 
@@ -498,16 +399,17 @@ static int start(struct daemon *d)
         d->exit_code = EX_OSERR;
         d->started = d->last_tick = clock_ms();
         if ((r = loop_init(&d->loop)) < 0 || (r = start_signals(d)) < 0 ||
-            (r = start_timers(d)) < 0 || (r = start_control(d)) < 0 || (r = start_beat(d)) < 0 ||
-            (r = start_keepalived(d)) < 0)
+            (r = start_timers(d)) < 0 || (r = start_control(d)) < 0 ||
+            (r = events_new(&d->loop, d->config.log.events, d->config.node.name, &d->events)) < 0 ||
+            (r = start_beat(d)) < 0 || (r = daemon_start_keepalived(d)) < 0)
                 return r;
         if ((r = take_up(d)) < 0)
                 return r;
         d->exit_code = EX_CONFIG;
-        if ((r = make_galera(d, &d->galera)) < 0 || (r = start_lead(d)) < 0)
+        if ((r = daemon_make_galera(d, &d->galera)) < 0 || (r = start_lead(d)) < 0)
                 return r;
         d->exit_code = EX_OSERR;
-        if ((r = start_docker(d)) < 0)
+        if ((r = daemon_start_docker(d)) < 0)
                 return r;
 
         timer_set(&d->tick, 0);
@@ -528,6 +430,7 @@ static void stop(struct daemon *d)
         keepalived_free(d->keepalived); /* its files stay: a restart moves nothing */
         beat_close(&d->beat);
         node_done(&d->node);
+        events_free(d->events);
         struct timer *timers[] = { &d->tick, &d->judge, &d->due, &d->resync, &d->watchdog };
         for (size_t i = 0; i < ARRAY_SIZE(timers); i++)
                 timer_done(timers[i]);
@@ -552,8 +455,10 @@ int daemon_run(const char *file)
         log_set_node(d.config.node.name);
 
         if (start(&d) == 0) {
-                log_event(LOG_INFO, "start", LS("version", MHA_VERSION),
-                          LS("role", ROLES[d.node.role]), LI("pid", getpid()));
+                tell(&d, &(struct happening){ .kind = EVENT_START,
+                                              .to = ROLES[d.node.role],
+                                              .detail = "version " MHA_VERSION,
+                                              .took = -1 });
                 sd_notify_send("READY=1");
                 if (loop_run(&d.loop) < 0)
                         d.exit_code = EX_OSERR;

@@ -24,6 +24,7 @@ const struct event_row EVENTS[EVENT_COUNT_] = {
         [EVENT_GAP] = { "clock_gap", LOG_WARN, "this node was frozen" },
         [EVENT_ORDER] = { "order", LOG_INFO, "the operator's order" },
         [EVENT_ALERT] = { "alert", LOG_ERROR, "alert" },
+        [EVENT_NOW] = { "now", LOG_INFO, "this node" },
 };
 
 struct moment {
@@ -197,6 +198,15 @@ void events_why(const struct events *ev, size_t max, msec_t now, struct buf *out
                 l.ago = MAX(0, now - m->at);
                 write_line(out, &l);
         }
+}
+
+void events_now(const struct events *ev, const struct happening *e, struct buf *out)
+{
+        struct event_line l;
+
+        line_of(e, ev->node, &l);
+        l.ago = 0;
+        write_line(out, &l);
 }
 
 /* ---- texts ---- */

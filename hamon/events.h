@@ -30,6 +30,7 @@ enum event_kind {
         EVENT_GAP,      /* the node, or the daemon, was frozen; took */
         EVENT_ORDER,    /* to: switchover, ack, maintenance, … */
         EVENT_ALERT,    /* to: of HA_ALERTS[] */
+        EVENT_NOW,      /* none: how it is now, the last line of the answer to `why` */
         EVENT_COUNT_
 };
 
@@ -66,6 +67,8 @@ uint64_t events_lost(const struct events *ev); /* that did not get to the file's
 
 /* The last `max` events as the answer to `why`. */
 void events_why(const struct events *ev, size_t max, msec_t now, struct buf *out);
+/* Its last line: how it is now. Goes nowhere else. */
+void events_now(const struct events *ev, const struct happening *e, struct buf *out);
 
 /* ---- the reader's side ---- */
 

@@ -65,10 +65,11 @@ static void take_line(struct stream *s)
                 str_copy(h->last, sizeof h->last, s->line);
         if (h->lines++ >= HOOK_LINES)
                 return;
-        log_event(LOG_INFO, "hook_output", LS("hook", h->name), LS("stream", s->name),
-                  LS("line", s->line));
         if (h->line_fn)
                 h->line_fn(h->arg, h->result.id, s->line, loop_now(h->loop) - h->started);
+        else
+                log_event(LOG_INFO, "hook_output", LS("hook", h->name), LS("stream", s->name),
+                          LS("line", s->line));
 }
 
 static void take_bytes(struct stream *s, const char *data, size_t len)

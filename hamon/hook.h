@@ -39,8 +39,8 @@ int hook_new(struct loop *l, const char *record, hook_fn fn, void *arg, struct h
 /* What runs is killed by its keeper, unreported. */
 void hook_free(struct hook *h);
 
-/* Each line as it goes to the log (HOOK_LINES at most), `since` ms after the hook began: what its
- * steps say when they are done. Called with hook_new()'s arg; must not touch h. NULL = nobody. */
+/* Each line (HOOK_LINES at most), `since` ms after the hook began: what its steps say when they are
+ * done. Called with hook_new()'s arg; must not touch h. Without anybody they go to the log. */
 typedef void (*hook_line_fn)(void *arg, uint64_t id, const char *line, msec_t since);
 void hook_lines(struct hook *h, hook_line_fn fn);
 

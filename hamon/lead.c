@@ -74,6 +74,7 @@ static void step(void *arg)
         lead_guard_release(l, now);
         send_statement(l, now);
         lead_follow(l, now);
+        lead_tell_lease(l, before);
         timer_set(&l->wake, l->is_held_back ? MIN(l->out.next, HELD_LOOK_MS) : l->out.next);
         if (l->ha.state != before)
                 l->needs.changed(l->needs.arg);
@@ -113,6 +114,7 @@ void lead_tick(struct lead *l)
         if (!l->mounted)
                 l->file.known = false;
         lead_peer_tick(l);
+        lead_rows_tick(l);
         lead_wake(l);
 }
 
@@ -230,15 +232,9 @@ static void start_ha(struct lead *l, uint64_t incarnation)
 
 static void on_hook(void *arg, const struct hook_result *r)
 {
-        static const char *const ENDS[] = { [HOOK_OK] = "done",
-                                            [HOOK_TEMP] = "temporary",
-                                            [HOOK_FAILED] = "failed",
-                                            [HOOK_KILLED] = "killed" };
         struct lead *l = arg;
 
-        log_event(r->end == HOOK_OK ? LOG_INFO : LOG_WARN, "hook_end", LI("id", r->id),
-                  LS("end", ENDS[r->end]), LI("code", r->code), LI("signal", r->signal),
-                  LI("ms", r->took), LS("last", r->last));
+        lead_tell_end(l, r);
         l->mounted = lead_looks_mounted(l->needs.config->volume.mount);
         lead_wake(l);
 }
@@ -248,7 +244,10 @@ static int start_hook(struct lead *l)
         char record[LEAD_PATH + 8];
 
         snprintf(record, sizeof record, "%s/hook", l->dir);
-        return hook_new(l->needs.loop, record, on_hook, l, &l->hook);
+        int r = hook_new(l->needs.loop, record, on_hook, l, &l->hook);
+        if (r == 0)
+                hook_lines(l->hook, lead_tell_step);
+        return r;
 }
 
 /* ---- the life before ---- */
@@ -308,7 +307,8 @@ static int build(struct lead *l)
         if ((r = timer_init(&l->wake, l->needs.loop, step, l)) < 0 ||
             (r = start_store(l, incarnation)) < 0 || (r = start_hook(l)) < 0 ||
             (r = lead_guard_start(l)) < 0 || (r = lead_peer_start(l)) < 0 ||
-            (r = start_probes(l)) < 0 || (r = lead_look_start(l)) < 0)
+            (r = lead_rows_start(l)) < 0 || (r = start_probes(l)) < 0 ||
+            (r = lead_look_start(l)) < 0)
                 return r;
         l->maintenance = lead_maintenance_load(l);
         lead_tick(l);
@@ -343,6 +343,7 @@ void lead_free(struct lead *l)
                 peer_free(l->peer);
         probes_free(l->probes);
         timer_done(&l->probe_time);
+        rows_free(l->rows);
         store_free(l->store);
         if (l->hook)
                 hook_free(l->hook);

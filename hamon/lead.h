@@ -9,6 +9,7 @@
 #include "hamon/config.h"
 #include "hamon/control.h"
 #include "hamon/core/target.h"
+#include "hamon/events.h"
 #include "hamon/keepalived.h"
 #include "hamon/node.h"
 
@@ -19,6 +20,7 @@ struct lead_needs { /* all borrowed, and outlive it */
         const char *file; /* of the configuration: hooks need its name */
         const struct config *config;
         struct node *node;
+        struct events *events;
         void *arg;
         void (*changed)(void *arg); /* the state or the role is another: judge anew */
 };
@@ -42,6 +44,11 @@ enum role lead_role(const struct lead *l); /* by whose measure this node is judg
 bool lead_track(const struct lead *l, int *ret_value);
 
 const struct ha *lead_ha(const struct lead *l); /* for status */
+
+/* An event of the daemon's, for the database's table: events_add() is the caller's. */
+void lead_event(struct lead *l, const struct happening *e);
+/* The last line of `why`: how it is now, and what it waits for. */
+void lead_now(struct lead *l, struct buf *out);
 
 /* Requests from REQ_LEASE on. Answers into `out`. */
 void lead_request(struct lead *l, enum request req, const char *words, struct buf *out);

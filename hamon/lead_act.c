@@ -60,30 +60,14 @@ void lead_start_hook(struct lead *l, const struct ha_action *a)
                                       .also = also,
                                       .env = env.list,
                                       .deadline = a->deadline };
-        log_event(LOG_INFO, "hook_start", LS("hook", run.name), LS("mode", HA_MODES[a->mode]),
-                  LI("id", a->id), LI("epoch", a->epoch), LS("reason", a->reason));
-        l->hook_refused = 0;
-        if (hook_start(l->hook, &run, &error) < 0) {
-                log_event(LOG_ERROR, "hook_refused", LS("hook", run.name),
-                          LS("error", buf_str(&error)));
-                l->hook_refused = a->id;
+        bool started = hook_start(l->hook, &run, &error) == 0;
+        l->hook_refused = started ? 0 : a->id;
+        lead_tell_hook(l, a, started ? NULL : buf_str(&error));
+        if (!started)
                 lead_wake(l);
-        }
 }
 
 /* ---- words ---- */
-
-static void note(struct lead *l, const struct ha_action *a, msec_t now)
-{
-        l->history[l->n_history++ % LEAD_HISTORY] = (struct lead_moment){ .at = now,
-                                                                          .from = a->from_state,
-                                                                          .to = a->to_state,
-                                                                          .event = a->event,
-                                                                          .comment = a->comment };
-        log_event(LOG_INFO, "state", LS("from", HA_STATES[a->from_state]),
-                  LS("to", HA_STATES[a->to_state]), LS("by", HA_EVENTS[a->event]),
-                  LI("epoch", l->ha.lease.held ? l->ha.lease.epoch : 0), LS("msg", a->comment));
-}
 
 static void answered(struct lead *l, const struct ha_action *a)
 {
@@ -92,8 +76,10 @@ static void answered(struct lead *l, const struct ha_action *a)
         if (o->number == 0 || o->state != OPERATION_RUNNING)
                 return;
         str_copy(o->sentence, sizeof o->sentence, a->comment);
-        if (!a->accepted)
+        if (!a->accepted) {
                 o->state = OPERATION_FAILED;
+                lead_tell_order(l, "refused", o->sentence, true);
+        }
         o->accepted = a->accepted;
 }
 
@@ -111,11 +97,10 @@ void lead_act(struct lead *l, const struct ha_action *a, msec_t now)
                 hook_kill(l->hook, true);
                 break;
         case ACTION_ALERT:
-                log_event(LOG_ERROR, "alert", LS("alert", HA_ALERTS[a->alert]),
-                          LS("state", HA_STATES[l->ha.state]));
+                lead_tell_alert(l, a->alert);
                 break;
         case ACTION_NOTE:
-                note(l, a, now);
+                lead_tell_note(l, a);
                 break;
         case ACTION_ANSWER:
                 answered(l, a);

@@ -61,7 +61,12 @@ static void told_epoch(struct lead *l, const char *words, struct buf *out)
 
 static void order(struct lead *l, enum ha_order o, const char *to, struct buf *out)
 {
+        static const char *const NAMES[] = { [ORDER_NONE] = "none",
+                                             [ORDER_SWITCHOVER] = "switchover",
+                                             [ORDER_TAKEOVER] = "takeover",
+                                             [ORDER_ACK] = "ack" };
         struct lead_operation *op = &l->operation;
+        char detail[64 + LEASE_NAME];
 
         if (op->number > 0 && op->state == OPERATION_RUNNING) {
                 buf_addf(out, "error: operation %u is still under way: %s\n", op->number,
@@ -75,7 +80,8 @@ static void order(struct lead *l, enum ha_order o, const char *to, struct buf *o
         str_copy(op->sentence, sizeof op->sentence, "asked");
         l->order = o;
         str_copy(l->order_to, sizeof l->order_to, to);
-        log_event(LOG_INFO, "order", LI("operation", op->number), LS("to", to));
+        snprintf(detail, sizeof detail, "operation %u%s%s", op->number, *to ? ", to " : "", to);
+        lead_tell_order(l, NAMES[o], detail, false);
         lead_wake(l);
         buf_addf(out, "ok %u\n", op->number);
 }
@@ -119,6 +125,9 @@ void lead_follow(struct lead *l, msec_t now)
                 snprintf(o->sentence, sizeof o->sentence, "it came to nothing; this node is %s",
                          HA_STATES[l->ha.state]);
         }
+        if (o->state != OPERATION_RUNNING)
+                lead_tell_order(l, o->state == OPERATION_DONE ? "done" : "failed", o->sentence,
+                                o->state == OPERATION_FAILED);
 }
 
 static void operation(const struct lead *l, const char *words, struct buf *out)
@@ -136,6 +145,12 @@ static void operation(const struct lead *l, const char *words, struct buf *out)
 }
 
 /* ---- maintenance ---- */
+
+bool lead_in_maintenance(const struct lead *l)
+{
+        return l->maintenance &&
+               (l->maintenance_until == 0 || time(NULL) < (time_t)l->maintenance_until);
+}
 
 bool lead_maintenance_load(struct lead *l)
 {
@@ -163,6 +178,7 @@ static int keep_maintenance(const struct lead *l)
 static void maintenance(struct lead *l, const char *words, struct buf *out)
 {
         bool on = strncmp(words, "on ", 3) == 0;
+        char length[32], detail[48];
         uint64_t ms = 0;
 
         if (!on && strncmp(words, "off", 3) != 0) {
@@ -178,26 +194,12 @@ static void maintenance(struct lead *l, const char *words, struct buf *out)
         if (keep_maintenance(l) < 0)
                 log_event(LOG_ERROR, "maintenance", LS("file", MAINTENANCE_FILE),
                           LS("error", "cannot be kept over a restart"));
-        log_event(LOG_INFO, "maintenance", LS("is", on ? "on" : "off"), LI("ms", ms));
+        snprintf(detail, sizeof detail, "for %s",
+                 format_duration((msec_t)ms, length, sizeof length));
+        lead_tell_order(l, on ? "maintenance on" : "maintenance off", on && ms ? detail : NULL,
+                        false);
         lead_wake(l);
         buf_addf(out, "ok maintenance is %s\n", on ? "on" : "off");
-}
-
-/* ---- why ---- */
-
-static void why(const struct lead *l, struct buf *out)
-{
-        msec_t now = loop_now(l->needs.loop);
-        unsigned n = l->n_history < LEAD_HISTORY ? l->n_history : LEAD_HISTORY;
-
-        buf_addf(out, "now state=%s age_ms=%lld\n", HA_STATES[l->ha.state],
-                 (long long)(now - l->ha.state_since));
-        for (unsigned i = 0; i < n; i++) {
-                const struct lead_moment *m = &l->history[(l->n_history - 1 - i) % LEAD_HISTORY];
-                buf_addf(out, "was from=%s to=%s by=%s ago_ms=%lld msg=\"%s\"\n",
-                         HA_STATES[m->from], HA_STATES[m->to], HA_EVENTS[m->event],
-                         (long long)(now - m->at), m->comment);
-        }
 }
 
 void lead_request(struct lead *l, enum request req, const char *words, struct buf *out)
@@ -230,9 +232,6 @@ void lead_request(struct lead *l, enum request req, const char *words, struct bu
                 break;
         case REQ_OPERATION:
                 operation(l, words, out);
-                break;
-        case REQ_WHY:
-                why(l, out);
                 break;
         default:
                 buf_adds(out, "error: unknown request\n");

@@ -82,12 +82,6 @@ static void this_node(const struct lead *l, struct ha_facts *f, msec_t now)
         f->same_boot = l->same_boot;
 }
 
-static bool in_maintenance(const struct lead *l)
-{
-        return l->maintenance &&
-               (l->maintenance_until == 0 || time(NULL) < (time_t)l->maintenance_until);
-}
-
 /* ---- the holder ---- */
 
 /* Is the lease's holder missing in our view of the database's cluster? Members are told by address.
@@ -118,9 +112,10 @@ static void hints(const struct lead *l, struct ha_facts *f)
 
 void lead_facts(struct lead *l, struct ha_facts *f, msec_t now)
 {
-        *f = (struct ha_facts){
-                .gap = l->gap, .poke = l->poke, .order = l->order, .maintenance = in_maintenance(l)
-        };
+        *f = (struct ha_facts){ .gap = l->gap,
+                                .poke = l->poke,
+                                .order = l->order,
+                                .maintenance = lead_in_maintenance(l) };
         if (boot_random(&f->token) < 0) {
                 log_event(LOG_ERROR, "random", LS("error", "the kernel gives no random numbers"));
                 abort(); /* a token that is not unique could make two winners */

@@ -36,8 +36,9 @@ void lead_guard_release(struct lead *l, msec_t now)
         } else if (now >= l->held_until) {
                 l->is_held_back = false;
                 l->hook_refused = l->held_back.id;
-                log_event(LOG_ERROR, "guard",
-                          LS("error", "it does not answer: this node must not lead without it"));
+                lead_tell_hook(l, &l->held_back,
+                               "the guard has not said that it knows of this lease: this node must "
+                               "not lead without it");
                 lead_wake(l);
         }
 }
@@ -91,13 +92,8 @@ void lead_target(struct lead *l, const struct fence_target *t)
 static void on_guard(void *arg)
 {
         struct lead *l = arg;
-        bool alive = guard_alive(l->guard), ready = guard_ready(l->guard);
 
-        if (alive != l->guard_alive || ready != l->guard_ready)
-                log_event(ready ? LOG_INFO : LOG_WARN, "guard", LS("answers", alive ? "yes" : "no"),
-                          LS("ready", ready ? "yes" : "no"));
-        l->guard_alive = alive;
-        l->guard_ready = ready;
+        lead_tell_guard(l);
         lead_wake(l);
 }
 

@@ -9,10 +9,11 @@
 #include "hamon/peer_state.h"
 #include "hamon/probe.h"
 #include "hamon/provider/provider.h"
+#include "hamon/rows.h"
 #include "hamon/store.h"
 #include <limits.h>
 
-enum { LEAD_HISTORY = 16, LEAD_PATH = 160 };
+enum { LEAD_PATH = 160 };
 
 /* What the operator asked for last, so that the one who asked can follow it. */
 struct lead_operation {
@@ -28,15 +29,8 @@ struct lead_other { /* another node, as we heard it; index = place in [cluster] 
         struct peer_state state;
         msec_t heard_at; /* start of the question it answered last */
         msec_t asked_at, ended_at;
-        enum peer_end end;
-        bool heard, asking, told;
-};
-
-struct lead_moment { /* a transition, for `hamon why` */
-        msec_t at;
-        enum ha_state from, to;
-        enum ha_event event;
-        const char *comment;
+        enum peer_end end, told_end; /* of the last question; as last told in an event */
+        bool heard, asking, ended, told;
 };
 
 /* One per daemon: its order is for the reader.
@@ -49,10 +43,9 @@ struct lead {
         uint64_t hook_refused;     /* the last one, if it could not be started */
         struct provider *provider; /* of the volume; NULL = it could not be made */
         struct guard *guard;
-        struct fence_target target;    /* what the guard must stop */
-        uint64_t target_epoch;         /* for which its device was noted */
-        bool guard_alive, guard_ready; /* as last told in the log */
-        struct ha_action held_back;    /* a hook that waits for the guard's word */
+        struct fence_target target; /* what the guard must stop */
+        uint64_t target_epoch;      /* for which its device was noted */
+        struct ha_action held_back; /* a hook that waits for the guard's word */
         bool is_held_back;
         msec_t held_until;
         struct peer *peer;
@@ -93,8 +86,15 @@ struct lead {
         struct provider_call *asking;
 
         struct lead_operation operation;
-        struct lead_moment history[LEAD_HISTORY];
-        unsigned n_history;
+
+        /* as last told in an event */
+        const char *guard_told; /* NULL = nothing yet */
+        uint64_t lease_told;    /* the epoch that was held, 0 = none */
+        unsigned steps;         /* that the present hook told */
+
+        struct rows *rows; /* of the database: what the nodes say of themselves */
+        struct rows_node rows_seen[CLUSTER_MAX]; /* index = place in [cluster] nodes */
+        msec_t rows_at;                          /* when ours was put last */
         char dir[LEAD_PATH]; /* of the control socket: what must outlive the daemon, on tmpfs */
 };
 
@@ -108,9 +108,27 @@ void lead_look(struct lead *l);
 void lead_act(struct lead *l, const struct ha_action *a, msec_t now);
 void lead_start_hook(struct lead *l, const struct ha_action *a);
 
+/* lead_tell.c */
+void lead_tell(struct lead *l, const struct happening *e);
+void lead_tell_note(struct lead *l, const struct ha_action *a);
+void lead_tell_alert(struct lead *l, enum ha_alert which);
+/* `refused`: why it could not be started, NULL = it could. */
+void lead_tell_hook(struct lead *l, const struct ha_action *a, const char *refused);
+void lead_tell_end(struct lead *l, const struct hook_result *r);
+void lead_tell_step(void *arg, uint64_t id, const char *line, msec_t since);
+void lead_tell_order(struct lead *l, const char *to, const char *detail, bool bad);
+void lead_tell_lease(struct lead *l, enum ha_state before);
+void lead_tell_guard(struct lead *l);
+void lead_tell_peer(struct lead *l, size_t node, const struct peer_answer *a);
+
+/* lead_rows.c */
+int lead_rows_start(struct lead *l);
+void lead_rows_tick(struct lead *l);
+
 /* lead_peer.c */
 int lead_peer_start(struct lead *l);
-void lead_peer_tick(struct lead *l); /* ask everybody */
+size_t lead_index(const struct lead *l, const char *name); /* in [cluster] nodes; its n = none */
+void lead_peer_tick(struct lead *l);                       /* ask everybody */
 void lead_peer_facts(struct lead *l, struct ha_facts *f, msec_t now);
 void lead_others(struct lead *l, const struct ha_action *a); /* HINT, ASK */
 
@@ -125,3 +143,4 @@ void lead_guard_drop(struct lead *l);
 /* lead_ask.c */
 void lead_follow(struct lead *l, msec_t now); /* how the operation goes on */
 bool lead_maintenance_load(struct lead *l);
+bool lead_in_maintenance(const struct lead *l);

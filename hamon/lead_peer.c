@@ -13,7 +13,7 @@ enum { ASK_MS = 600, FRESH_ASKS = 3 };
 
 /* ---- what we heard ---- */
 
-static size_t index_of(const struct lead *l, const char *name)
+size_t lead_index(const struct lead *l, const char *name)
 {
         size_t i = 0, n = l->needs.config->cluster.nodes.n;
 
@@ -34,7 +34,7 @@ static bool is_fresh(const struct lead *l, const struct lead_other *o, msec_t no
 
 static bool is_candidate(const struct lead *l, const char *name, msec_t now)
 {
-        size_t i = index_of(l, name);
+        size_t i = lead_index(l, name);
 
         return i < l->needs.config->cluster.nodes.n && is_fresh(l, &l->others[i], now) &&
                l->others[i].state.candidate;
@@ -43,7 +43,7 @@ static bool is_candidate(const struct lead *l, const char *name, msec_t now)
 void lead_peer_facts(struct lead *l, struct ha_facts *f, msec_t now)
 {
         const struct config *c = l->needs.config;
-        size_t holder = index_of(l, l->ha.lease.row.holder);
+        size_t holder = lead_index(l, l->ha.lease.row.holder);
 
         for (size_t i = 0; i < c->cluster.nodes.n && !f->other[0]; i++) {
                 struct cluster_node n = config_cluster_node(c, i);
@@ -79,17 +79,12 @@ static void on_state(void *arg, const struct peer_answer *a)
         struct lead_other *o = &l->others[a->node];
 
         o->asking = false;
-        o->end = a->end;
+        lead_tell_peer(l, a->node, a);
         o->ended_at = loop_now(l->needs.loop);
         if (a->end == PEER_ANSWERED && peer_state_parse(a->text, &o->state) == 0) {
                 o->heard = true;
                 o->heard_at = o->asked_at;
         }
-        if (a->end == PEER_BAD_SECRET && !o->told)
-                log_event(LOG_ERROR, "peer",
-                          LS("node", config_cluster_node(l->needs.config, a->node).name),
-                          LS("error", a->text));
-        o->told = a->end == PEER_BAD_SECRET;
         if (l->suspected)
                 lead_wake(l);
 }
@@ -115,7 +110,7 @@ static void on_told(void *arg, const struct peer_answer *a)
 
 void lead_others(struct lead *l, const struct ha_action *a)
 {
-        size_t n = l->needs.config->cluster.nodes.n, to = index_of(l, a->to);
+        size_t n = l->needs.config->cluster.nodes.n, to = lead_index(l, a->to);
         char words[32 + LEASE_NAME];
 
         if (a->kind == ACTION_ASK && to < n) {

@@ -100,7 +100,7 @@ journal() {
 		--since "@$2" --no-pager </dev/null
 }
 
-ALARM='event=verdict.* verdict=un|Entering .* STATE|event=clock_gap'
+ALARM='event=verdict.* to=un|Entering .* STATE|event=clock_gap'
 
 # alarms T0: what went wrong since then, per node; sets bad=1 if anything did.
 alarms() {

@@ -25,7 +25,7 @@ for raw in sys.stdin:
     if at < 0 or not isinstance(text, str):
         continue
     reason = re.search(r"reason=(\S+)", text)
-    verdict = re.search(r"event=verdict .*verdict=(\S+)", text)
+    verdict = re.search(r"event=verdict .*\bto=(\S+)", text)
     if at < healed and "event=check" in text and re.search(r"to=(suspect|down)", text):
         note("noticed", at, reason.group(1))
     if at < healed and verdict and verdict.group(1) != "fit":

@@ -98,6 +98,7 @@ static inline void configure(struct settings s)
                 buf_addf(&text, " %s/%s", fx.group.path, s.password_file);
         buf_adds(&text, "\n");
         buf_addf(&text, "[control]\nsocket = %s/%s\n", dir, s.sock ? s.sock : "sock");
+        buf_addf(&text, "[log]\nevents = %s/events\n", dir);
         buf_addf(&text, "[keepalived]\ntrack_file = %s/track\nfifo = %s/fifo\n", dir, dir);
         buf_addf(&text, "state_file = %s/vrrp\n%s", dir, s.more ? s.more : "");
         assert_int_equal(text.error, 0);

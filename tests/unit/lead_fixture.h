@@ -61,6 +61,7 @@ static struct lead_world {
         struct config config;
         struct node node;
         struct lead *lead;
+        struct events *events;
         struct guard_double guard;
         struct other others[OTHERS];
         bool active, judging;
@@ -453,6 +454,7 @@ static inline int world_lead_new(void)
                                           .file = conf,
                                           .config = &lw.config,
                                           .node = &lw.node,
+                                          .events = lw.events,
                                           .changed = on_world_changed };
 
         return lead_new(&needs, &lw.lead);
@@ -465,6 +467,7 @@ static inline void world_load(void)
         if (config_load(at(&lw.tmp, "conf"), &lw.config, &errors, NULL) < 0)
                 fail_msg("%s", buf_str(&errors));
         assert_int_equal(node_init(&lw.node, &lw.config, ROLE_STANDBY, loop_now(&lw.loop)), 0);
+        assert_int_equal(events_new(&lw.loop, lw.config.log.events, "n1", &lw.events), 0);
         world_judge();
 }
 
@@ -479,6 +482,8 @@ static inline void world_stop(void)
 {
         lead_free(lw.lead);
         lw.lead = NULL;
+        events_free(lw.events);
+        lw.events = NULL;
         if (lw.node.config)
                 node_done(&lw.node);
         if (lw.config.node.name)

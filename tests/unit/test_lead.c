@@ -96,7 +96,7 @@ static void a_hook_that_cannot_start_counts_as_failed(void **unused)
         TURN_UNTIL(hook_ran("demote") > 0); /* and what may be there is cleaned up */
         TURN_UNTIL(row_holder(""));
         assert_int_equal(hook_ran("promote"), 0);
-        assert_true(file_has(at(&lw.tmp, "log"), "event=hook_refused"));
+        assert_true(file_has(at(&lw.tmp, "log"), "to=refused"));
         assert_true(hook_had("demote", "HAMON_REASON=hook_failed\n"));
         TURN_UNTIL(other_heard(0, "released ") && other_heard(1, "released "));
 }
@@ -145,7 +145,7 @@ static void no_hook_without_the_guards_word(void **unused)
         TURN_UNTIL(lw.guard.armed > 0 && is_state(ST_PROMOTING));
         assert_true(answers(REQ_LEASE, "0", "no reason=\"the guard has not said"));
         assert_int_equal(hook_ran("promote"), 0);
-        TURN_UNTIL(file_has(at(&lw.tmp, "log"), "this node must not lead without it"));
+        TURN_UNTIL(file_has(at(&lw.tmp, "log"), "must not lead without it"));
         TURN_UNTIL(row_holder("")); /* given back, through backup.sh */
         assert_int_equal(hook_ran("promote"), 0);
 }

@@ -122,7 +122,8 @@ static void one_with_another_secret_is_waited_for(void **unused)
         other_down(0);
         other_up(0, "quite another secret");
         world_start();
-        TURN_UNTIL(is_state(ST_STANDBY) && file_has(at(&lw.tmp, "log"), "event=peer node=n2 "));
+        TURN_UNTIL(is_state(ST_STANDBY) &&
+                   file_has(at(&lw.tmp, "log"), "event=peer from=n2 to=bad_secret"));
         suspect();
         TURN_WHILE(2500, is_state(ST_STANDBY) && row_holder("n2"));
 }
@@ -196,7 +197,7 @@ static void an_unfit_master_stays_when_nobody_can(void **unused)
         become_master();
         hook_does("recover", "exit 1");
         unlink(at(&lw.tmp, "active"));
-        TURN_UNTIL(file_has(at(&lw.tmp, "log"), "alert=stay"));
+        TURN_UNTIL(file_has(at(&lw.tmp, "log"), "event=alert to=stay"));
         TURN_WHILE(1000, is_state(ST_MASTER));
         assert_int_equal(hook_ran("demote"), 0);
 }

@@ -192,7 +192,7 @@ static void on_lead(void *arg)
 {
         struct daemon *d = arg;
 
-        node_set_role(&d->node, lead_role(d->lead), false);
+        node_set_lead(&d->node, lead_role(d->lead));
         timer_set(&d->judge, 0);
 }
 

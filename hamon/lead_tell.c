@@ -16,8 +16,7 @@ static const char *const ALERTS[ALERT_COUNT_] = {
         [ALERT_PROMOTE] = "this node won the lease and could not become master",
         [ALERT_FENCE] = "what writes here cannot be stopped; the guard was told to fence",
         [ALERT_HOOK_STUCK] = "a hook does not die",
-        [ALERT_EPOCH_AHEAD] = "the volume knows a later epoch than the database: was the lease's "
-                              "row lost or restored?",
+        [ALERT_EPOCH_AHEAD] = "the volume knows a later epoch than the lease row: was that lost?",
         [ALERT_VOLUME_LOST] = "the volume was taken away while this node led",
 };
 

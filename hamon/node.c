@@ -258,6 +258,12 @@ void node_set_role(struct node *n, enum role role, bool fault)
         n->fault = fault;
 }
 
+void node_set_lead(struct node *n, enum role role)
+{
+        node_set_role(n, role, false);
+        n->led |= role == ROLE_MASTER;
+}
+
 void node_gap(struct node *n, msec_t now)
 {
         n->docker = n->galera = (struct check_state){ .verdict = V_UNKNOWN };

@@ -84,6 +84,9 @@ void node_galera(struct node *n, const struct galera_facts *f, msec_t now);
 void node_probing(struct node *n, bool on);
 void node_probe(struct node *n, enum probe which, struct finding f, const char *text, msec_t now);
 void node_set_role(struct node *n, enum role role, bool fault); /* what keepalived last said */
+/* The same by the lease: a master of it has started its active services, so it is judged by their
+ * measure from the beginning, also if they have all ended since. */
+void node_set_lead(struct node *n, enum role role);
 /* The process slept (frozen node, stopped daemon): forget what was known. */
 void node_gap(struct node *n, msec_t now);
 

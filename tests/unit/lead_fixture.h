@@ -324,7 +324,7 @@ static inline void world_judge(void)
 static inline void on_world_changed(void *arg)
 {
         (void)arg;
-        node_set_role(&lw.node, lead_role(lw.lead), false);
+        node_set_lead(&lw.node, lead_role(lw.lead));
         world_judge();
         lead_wake(lw.lead);
 }

@@ -58,7 +58,7 @@ static void memory(const struct step *s, char *dst, size_t size)
 {
         const char *socket = s->config.control.socket;
 
-        snprintf(dst, size, "%.*sstep-ip.addresses", (int)(strrchr(socket, '/') + 1 - socket),
+        snprintf(dst, size, "%.*s" STEP_IP_MEMORY, (int)(strrchr(socket, '/') + 1 - socket),
                  socket);
 }
 

@@ -21,10 +21,19 @@ static void why(const struct daemon *d, msec_t now, struct buf *out)
                    out);
 }
 
+static const struct status_cluster *cluster(const struct daemon *d, struct status_cluster *view)
+{
+        if (!d->lead)
+                return NULL;
+        lead_status(d->lead, view);
+        return view;
+}
+
 void daemon_request(void *arg, enum request req, const char *words, struct buf *out)
 {
         struct daemon *d = arg;
         msec_t now = loop_now(&d->loop);
+        struct status_cluster view;
         char line[768];
         enum vrrp_state s;
 
@@ -35,10 +44,10 @@ void daemon_request(void *arg, enum request req, const char *words, struct buf *
                 buf_addf(out, "%s\n", node_check_line(&d->node, now, line, sizeof line));
                 break;
         case REQ_STATUS:
-                status_text(&d->node, d->lead ? lead_ha(d->lead) : NULL, now, out);
+                status_text(&d->node, cluster(d, &view), now, out);
                 break;
         case REQ_STATUS_JSON:
-                status_json(&d->node, d->lead ? lead_ha(d->lead) : NULL, now, out);
+                status_json(&d->node, cluster(d, &view), now, out);
                 break;
         case REQ_NOTIFY:
                 if (keepalived_parse(words, &s) < 0) {

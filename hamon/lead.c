@@ -113,6 +113,7 @@ void lead_tick(struct lead *l)
         l->mounted = lead_looks_mounted(l->needs.config->volume.mount);
         if (!l->mounted)
                 l->file.known = false;
+        lead_address_look(l);
         lead_peer_tick(l);
         lead_rows_tick(l);
         lead_wake(l);

@@ -12,6 +12,7 @@
 #include "hamon/events.h"
 #include "hamon/keepalived.h"
 #include "hamon/node.h"
+#include "hamon/status.h"
 
 struct lead;
 
@@ -43,7 +44,9 @@ enum role lead_role(const struct lead *l); /* by whose measure this node is judg
 /* What the track file should hold; false: leave it as it is. */
 bool lead_track(const struct lead *l, int *ret_value);
 
-const struct ha *lead_ha(const struct lead *l); /* for status */
+const struct ha *lead_ha(const struct lead *l);
+/* What `hamon status` shows; points into `l`. */
+void lead_status(const struct lead *l, struct status_cluster *ret);
 
 /* An event of the daemon's, for the database's table: events_add() is the caller's. */
 void lead_event(struct lead *l, const struct happening *e);

@@ -57,7 +57,7 @@ static void containers(const struct lead *l, struct ha_facts *f)
                 if (is_required_active(s) && (n->synced || s->ended) && !runs(s))
                         f->missing = true;
         }
-        f->missing |= !l->mounted;
+        f->missing |= !l->mounted || lead_address_missing(l);
 }
 
 static void this_node(const struct lead *l, struct ha_facts *f, msec_t now)
@@ -170,6 +170,7 @@ static void on_look(void *arg, const struct provider_outcome *o)
 
         l->asking = NULL;
         l->provider_ok = o->result == PROVIDER_DONE || o->result == PROVIDER_ALREADY;
+        l->provider_asked = true;
         l->provider_at = loop_now(l->needs.loop);
         tell_provider(l, l->provider_ok, o->text);
         if (l->provider_ok && o->seen->have_volume)

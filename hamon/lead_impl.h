@@ -78,12 +78,18 @@ struct lead {
         int64_t maintenance_until; /* unix time, 0 = until it is switched off */
 
         /* the provider's last answer */
-        bool provider_ok, provider_told, provider_said; /* as last told in the log */
+        bool provider_ok, provider_asked;
+        bool provider_told, provider_said; /* as last told in the log */
         msec_t provider_at;
         char volume_at[LEASE_NAME];                  /* node; "" = none, or none of ours */
         unsigned volume_odd;                         /* looks in a row that did not find it here */
         char servers[CLUSTER_MAX][PROVIDER_ID_SIZE]; /* the provider's ids of our nodes, "" = ask */
         struct provider_call *asking;
+
+        /* the service addresses, as the kernel has them */
+        struct status_address addresses[STATUS_ADDRESSES];
+        size_t n_addresses;
+        bool outbound_missing;
 
         struct lead_operation operation;
 
@@ -120,6 +126,10 @@ void lead_tell_order(struct lead *l, const char *to, const char *detail, bool ba
 void lead_tell_lease(struct lead *l, enum ha_state before);
 void lead_tell_guard(struct lead *l);
 void lead_tell_peer(struct lead *l, size_t node, const struct peer_answer *a);
+
+/* lead_address.c */
+void lead_address_look(struct lead *l);
+bool lead_address_missing(const struct lead *l); /* as of the last look */
 
 /* lead_rows.c */
 int lead_rows_start(struct lead *l);

@@ -83,6 +83,55 @@ static void add_containers(cJSON *root, const struct node *n)
         }
 }
 
+static void add_nodes(cJSON *root, const struct status_cluster *c)
+{
+        cJSON *list = cJSON_AddArrayToObject(root, "nodes");
+
+        for (size_t i = 0; i < c->n_nodes; i++) {
+                const struct status_node *n = &c->nodes[i];
+                cJSON *o = cJSON_CreateObject();
+                cJSON_AddStringToObject(o, "name", n->name);
+                cJSON_AddStringToObject(o, "address", n->address);
+                cJSON_AddStringToObject(o, "role", n->role);
+                cJSON_AddStringToObject(o, "state", n->state);
+                cJSON_AddStringToObject(o, "verdict", n->verdict);
+                cJSON_AddStringToObject(o, "reason", n->reason);
+                add_int(o, "age_ms", n->age);
+                cJSON_AddBoolToObject(o, "self", n->self);
+                cJSON_AddBoolToObject(o, "holder", n->leads);
+                cJSON_AddBoolToObject(o, "candidate", n->candidate);
+                cJSON_AddItemToArray(list, o);
+        }
+}
+
+static void add_volume(cJSON *root, const struct status_cluster *c)
+{
+        cJSON *o = cJSON_AddObjectToObject(root, "volume");
+
+        cJSON_AddStringToObject(o, "provider", c->volume.provider);
+        cJSON_AddBoolToObject(o, "answers", c->volume.answers);
+        add_int(o, "age_ms", c->volume.age);
+        cJSON_AddStringToObject(o, "attached_to", c->volume.at);
+        cJSON_AddStringToObject(o, "mount", c->volume.mount);
+        cJSON_AddBoolToObject(o, "mounted", c->volume.mounted);
+}
+
+static void add_ip(cJSON *root, const struct status_cluster *c)
+{
+        cJSON *o = cJSON_AddObjectToObject(root, "ip");
+        cJSON *list;
+
+        cJSON_AddStringToObject(o, "provider", c->ip.provider);
+        cJSON_AddStringToObject(o, "interface", c->ip.interface);
+        list = cJSON_AddArrayToObject(o, "addresses");
+        for (size_t i = 0; i < c->ip.n; i++) {
+                cJSON *a = cJSON_CreateObject();
+                cJSON_AddStringToObject(a, "address", c->ip.addresses[i].text);
+                cJSON_AddBoolToObject(a, "here", c->ip.addresses[i].here);
+                cJSON_AddItemToArray(list, a);
+        }
+}
+
 static void add_lease(cJSON *root, const struct ha *ha, msec_t now)
 {
         const struct lease *l = &ha->lease;
@@ -106,7 +155,7 @@ static void add_lease(cJSON *root, const struct ha *ha, msec_t now)
         add_int(o, "until_ms", banned ? ha->breaker.banned_until - now : 0);
 }
 
-int status_json(const struct node *n, const struct ha *ha, msec_t now, struct buf *out)
+int status_json(const struct node *n, const struct status_cluster *c, msec_t now, struct buf *out)
 {
         char msg[320];
         cJSON *root = cJSON_CreateObject();
@@ -119,8 +168,12 @@ int status_json(const struct node *n, const struct ha *ha, msec_t now, struct bu
         add_int(root, "age_ms", n->verdict.age + now - n->judged_at);
         add_int(root, "since_ms", now - n->verdict_since);
         cJSON_AddStringToObject(root, "version", MHA_VERSION);
-        if (ha)
-                add_lease(root, ha, now);
+        if (c) {
+                add_lease(root, c->ha, now);
+                add_nodes(root, c);
+                add_volume(root, c);
+                add_ip(root, c);
+        }
         add_checks(root, n, now);
         add_galera(root, &n->galera_facts);
         add_containers(root, n);
@@ -195,7 +248,43 @@ static void text_lease(const struct ha *ha, msec_t now, struct buf *out)
                 buf_addf(out, "  %s\n", ha->why_not);
 }
 
-int status_text(const struct node *n, const struct ha *ha, msec_t now, struct buf *out)
+/* The holder of the lease has a star. */
+static void text_nodes(const struct status_cluster *c, struct buf *out)
+{
+        char age[24];
+
+        buf_addf(out, "\n  %-14s %-15s %-11s %-8s %5s  %s\n", "NODE", "ADDRESS", "STATE", "VERDICT",
+                 "HEARD", "REASON");
+        for (size_t i = 0; i < c->n_nodes; i++) {
+                const struct status_node *n = &c->nodes[i];
+                buf_addf(out, "%c %-14s %-15s %-11s %-8s %5s  %s%s\n", n->leads ? '*' : ' ',
+                         n->name, n->address, *n->state ? n->state : n->role, n->verdict,
+                         n->self      ? "here"
+                         : n->age < 0 ? "never"
+                                      : ago(n->age, age, sizeof age),
+                         n->reason, n->candidate ? ", could lead" : "");
+        }
+}
+
+static void text_places(const struct status_cluster *c, struct buf *out)
+{
+        char age[24];
+
+        buf_addf(out, "\n  volume   %s here; provider %s ",
+                 c->volume.mounted ? "mounted" : "not mounted", c->volume.provider);
+        if (c->volume.age < 0)
+                buf_adds(out, "was not asked yet\n");
+        else if (!c->volume.answers)
+                buf_addf(out, "does not answer (%s ago)\n", ago(c->volume.age, age, sizeof age));
+        else
+                buf_addf(out, "says %s%s (%s ago)\n", *c->volume.at ? "it is at " : "it is there",
+                         c->volume.at, ago(c->volume.age, age, sizeof age));
+        for (size_t i = 0; i < c->ip.n; i++)
+                buf_addf(out, "  address  %s is %s %s\n", c->ip.addresses[i].text,
+                         c->ip.addresses[i].here ? "here, on" : "not here on", c->ip.interface);
+}
+
+int status_text(const struct node *n, const struct status_cluster *c, msec_t now, struct buf *out)
 {
         char msg[320], age[24];
 
@@ -203,8 +292,11 @@ int status_text(const struct node *n, const struct ha *ha, msec_t now, struct bu
                  FITNESSES[n->verdict.fitness], reason_name(n->verdict.reason),
                  ago(now - n->verdict_since, age, sizeof age));
         buf_addf(out, "  %s\n", node_message(n, msg, sizeof msg));
-        if (ha)
-                text_lease(ha, now, out);
+        if (c) {
+                text_lease(c->ha, now, out);
+                text_nodes(c, out);
+                text_places(c, out);
+        }
         text_checks(n, now, out);
         return out->error;
 }

@@ -20,6 +20,9 @@
 #include "lib/child.h"
 #include <cjson/cJSON.h>
 
+/* Beside the control socket: the addresses that `ip assign` put on the interface, one a line. */
+#define STEP_IP_MEMORY "step-ip.addresses"
+
 enum step_flag {
         STEP_JSON = 1 << 0,
         STEP_NO_LEASE = 1 << 1, /* repair, without daemon or database: asks, or --yes */

@@ -65,8 +65,8 @@ static struct lead_world {
         struct guard_double guard;
         struct other others[OTHERS];
         bool active, judging;
-        const char *lease, *grace; /* for world_configure() */
-        char members[128];         /* of the database, as this node sees them */
+        const char *lease, *grace, *stale; /* for world_configure() */
+        char members[128];                 /* of the database, as this node sees them */
         struct buf answer;
 } lw;
 
@@ -435,14 +435,15 @@ static inline void world_configure(const char *more)
                  "[node]\nname = n1\n[mailcow]\ndir = %s\n"
                  "[cluster]\nnodes = n1=127.0.0.11, n2=127.0.0.12, n3=127.0.0.13\n"
                  "secret_file = %s/secret\n[lease]\n%s"
-                 "[check]\ninterval = 1s\ntimeout = 5s\ngrace = %s\nstale = 1h\n"
+                 "[check]\ninterval = 1s\ntimeout = 5s\ngrace = %s\nstale = %s\n"
                  "[stack]\nwarm = w1\nactive = a1\noptional =\nignore =\n"
                  "[galera]\nsocket = %s\npeer_port = %u\npassword_file = %s/password\n"
                  "[volume]\nprovider = local\ndevice = %s\nuuid = " DISK_UUID "\nmount = %s\n"
                  "[local]\nfence_command = /bin/true\n[hooks]\ndir = %s/hooks\n"
                  "[probe]\ndisabled = smtp submission smtps imap imaps sieve https redis rspamd "
                  "volume\n[control]\nsocket = %s/sock\n[log]\nevents = %s/events\n%s",
-                 d, d, lw.lease, lw.grace, path, port, d, lw.image, lw.vol, d, d, d, more);
+                 d, d, lw.lease, lw.grace, lw.stale, path, port, d, lw.image, lw.vol, d, d, d,
+                 more);
 }
 
 static inline int world_lead_new(void)
@@ -545,6 +546,7 @@ static inline int world_setup(void **unused)
         buf_init(&lw.answer, 65536);
         lw.judging = true;
         lw.grace = "20s";
+        lw.stale = "1h";
         lw.lease = "ttl = 60s\nrenew = 300ms\n";
         str_copy(lw.members, sizeof lw.members, "127.0.0.11:3306,127.0.0.12:3306,127.0.0.13:3306");
         assert_int_equal(tmp_make(&lw.tmp), 0);

@@ -268,10 +268,12 @@ static void packets(void **unused)
                 struct outbound o = outbound_of(ROWS[i].family);
                 seen_from(o.family, ROWS[i].to, ROWS[i].node); /* as Docker has it */
                 assert_int_equal(outbound_is_there(o.family, LIMIT, NULL), 0);
+                assert_int_equal(outbound_table(o.family), 0);
                 assert_int_equal(outbound_look(&o, LIMIT, NULL), 0);
                 assert_int_equal(outbound_set(&o, LIMIT, NULL, &error), 0);
                 assert_int_equal(outbound_look(&o, LIMIT, NULL), 1);
                 assert_int_equal(outbound_is_there(o.family, LIMIT, NULL), 1);
+                assert_int_equal(outbound_table(o.family), 1);
                 seen_from(o.family, ROWS[i].to, ROWS[i].service);
                 seen_from(o.family, ROWS[i].peer, ROWS[i].node);
                 assert_int_equal(outbound_set(&o, LIMIT, NULL, &error), 0); /* again */
@@ -288,6 +290,7 @@ static void packets(void **unused)
 
                 assert_int_equal(outbound_clear(o.family, LIMIT, NULL, &error), 0);
                 assert_int_equal(outbound_is_there(o.family, LIMIT, NULL), 0);
+                assert_int_equal(outbound_table(o.family), 0);
                 assert_int_equal(outbound_clear(o.family, LIMIT, NULL, &error), 0); /* again */
                 seen_from(o.family, ROWS[i].to, ROWS[i].node);
                 assert_true(sh("/usr/sbin/nft list table ip dock")); /* not ours: untouched */

@@ -364,6 +364,110 @@ static void test_text(void **state)
                 assert_true(strcspn(p, "\n") <= 80);
 }
 
+/* ---- a cluster ---- */
+
+static struct ha ha;
+
+#define NODE(name_, address_, role_, state_, verdict_, reason_, age_, ...)          \
+        {                                                                           \
+                .name = name_, .address = address_, .role = role_, .state = state_, \
+                .verdict = verdict_, .reason = reason_, .age = (age_), __VA_ARGS__  \
+        }
+
+static struct status_cluster cluster(void)
+{
+        const struct ha_config hc = { .lease = { .ttl = 10000, .renew = 1000 } };
+        struct status_cluster c = {
+                .ha = &ha,
+                .nodes = { NODE("n1", "10.0.0.11", "standby", "standby", "fit", "ok", 120,
+                                .self = true, .candidate = true),
+                           NODE("n2", "10.0.0.12", "master", "master", "fit", "ok", 900,
+                                .leads = true),
+                           NODE("node-three", "10.0.0.13", "unknown", "", "unknown", "stale", -1,
+                                .self = false) },
+                .n_nodes = 3,
+                .volume = { .provider = "hetzner",
+                            .mount = "/mnt/mail",
+                            .at = "n2",
+                            .answers = true,
+                            .age = 4000 },
+                .ip = { .provider = "hetzner",
+                        .interface = "eth0",
+                        .addresses = { { .text = "192.0.2.9", .here = true },
+                                       { .text = "2001:db8::9" } },
+                        .n = 2 },
+        };
+
+        ha_init(&ha, &hc, "n1", 7, fx.now);
+        return c;
+}
+
+static void test_cluster_json(void **state)
+{
+        CLEANUP(buf_done) struct buf out = BUF(64 * 1024);
+        struct status_cluster c = cluster();
+
+        (void)state;
+        fill();
+        assert_int_equal(status_json(&fx.node, &c, fx.now, &out), 0);
+        cJSON *root = cJSON_Parse(buf_str(&out));
+        assert_non_null(root);
+        const cJSON *nodes = cJSON_GetObjectItem(root, "nodes");
+        assert_int_equal(cJSON_GetArraySize(nodes), 3);
+        const cJSON *n2 = named(nodes, "name", "n2"), *n3 = named(nodes, "name", "node-three");
+        assert_string_equal(string(n2, "role"), "master");
+        assert_string_equal(string(n2, "verdict"), "fit");
+        assert_string_equal(string(n2, "reason"), "ok");
+        assert_string_equal(string(n2, "address"), "10.0.0.12");
+        assert_true(number(n2, "age_ms") == 900);
+        assert_true(cJSON_IsTrue(cJSON_GetObjectItem(n2, "holder")));
+        assert_true(number(n3, "age_ms") == -1);
+        assert_string_equal(string(n3, "state"), "");
+        assert_true(cJSON_IsTrue(cJSON_GetObjectItem(named(nodes, "name", "n1"), "self")));
+        const cJSON *volume = cJSON_GetObjectItem(root, "volume");
+        assert_string_equal(string(volume, "attached_to"), "n2");
+        assert_true(cJSON_IsFalse(cJSON_GetObjectItem(volume, "mounted")));
+        assert_true(cJSON_IsTrue(cJSON_GetObjectItem(volume, "answers")));
+        const cJSON *list = cJSON_GetObjectItem(cJSON_GetObjectItem(root, "ip"), "addresses");
+        assert_true(cJSON_IsTrue(cJSON_GetObjectItem(named(list, "address", "192.0.2.9"), "here")));
+        assert_true(
+                cJSON_IsFalse(cJSON_GetObjectItem(named(list, "address", "2001:db8::9"), "here")));
+        cJSON_Delete(root);
+}
+
+static void test_cluster_text(void **state)
+{
+        static const char *const LINES[] = {
+                "\n  n1             10.0.0.11       standby     fit       here  ok, could lead\n",
+                "\n* n2             10.0.0.12       master      fit         0s  ok\n",
+                "\n  node-three     10.0.0.13       unknown     unknown  never  stale\n",
+                "\n  volume   not mounted here; provider hetzner says it is at n2 (4s ago)\n",
+                "\n  address  192.0.2.9 is here, on eth0\n",
+                "\n  address  2001:db8::9 is not here on eth0\n",
+        };
+        CLEANUP(buf_done) struct buf out = BUF(64 * 1024);
+        struct status_cluster c = cluster();
+
+        (void)state;
+        fill();
+        assert_int_equal(status_text(&fx.node, &c, fx.now, &out), 0);
+        for (size_t i = 0; i < ARRAY_SIZE(LINES); i++)
+                if (!strstr(buf_str(&out), LINES[i]))
+                        fail_msg("no %s in\n%s", LINES[i], buf_str(&out));
+        for (const char *p = buf_str(&out); *p; p += strcspn(p, "\n") + 1)
+                assert_true(strcspn(p, "\n") <= 80);
+        buf_reset(&out);
+        c.volume.answers = false;
+        assert_int_equal(status_text(&fx.node, &c, fx.now, &out), 0);
+        assert_non_null(strstr(buf_str(&out), "provider hetzner does not answer (4s ago)\n"));
+        buf_reset(&out);
+        c.volume.age = -1;
+        c.volume.mounted = true;
+        assert_int_equal(status_text(&fx.node, &c, fx.now, &out), 0);
+        assert_non_null(strstr(buf_str(&out),
+                               "volume   mounted here; provider hetzner was not asked yet\n"));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -376,6 +480,8 @@ int main(void)
                 T(test_thousand),
                 T(test_buffer_too_small),
                 T(test_text),
+                T(test_cluster_json),
+                T(test_cluster_text),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,6 +121,16 @@ struct cluster_node config_cluster_node(const struct config *c, size_t i);
 /* Where this node stands in [cluster] nodes: its rank; -1 = there are none. */
 int config_cluster_rank(const struct config *c);
 
+/* [peer] listen of a node that `address` is the own address of: "address:port", "[v6]:port", an
+ * address alone (then PEER_PORT), "" (then both). The port is that of all nodes. -EINVAL: neither.
+ */
+int config_peer_listen(const char *listen, const char *address, char *ret_address, size_t size,
+                       unsigned *ret_port);
+
+/* What stops a node that falls silent from writing, if nothing else can: this one must not lead
+ * without a watchdog. */
+bool config_needs_watchdog(const struct config *c);
+
 /* "[address:]port" of a probe: 25, 127.0.0.1:7654, [::1]:25. Without an address, or with one that
  * means "any", it is `host`. -EINVAL: neither. */
 int config_probe_where(const char *value, const char *host, char *address, size_t size,

@@ -9,6 +9,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+enum { WATCHDOG_TTL_MS = 2500 };
+
 struct check {
         const struct config *c;
         const struct config_files *files;
@@ -227,6 +229,49 @@ static void check_cluster_node(struct check *k, size_t i)
         }
 }
 
+static bool same_address(const char *a, const char *b)
+{
+        unsigned char x[sizeof(struct in6_addr)], y[sizeof(struct in6_addr)];
+        int family = strchr(a, ':') ? AF_INET6 : AF_INET;
+
+        return inet_pton(family, a, x) == 1 && inet_pton(family, b, y) == 1 &&
+               memcmp(x, y, family == AF_INET ? 4 : 16) == 0;
+}
+
+/* The others ask this node at its address in [cluster] nodes: what listens elsewhere hears nobody.
+ */
+static void check_listen(struct check *k)
+{
+        const struct config *c = k->c;
+        const struct cluster_node me = config_cluster_node(c, (size_t)config_cluster_rank(c));
+        char address[64];
+        unsigned port;
+
+        if (config_peer_listen(c->peer.listen, me.address, address, sizeof address, &port) < 0)
+                mistake_at(k, KEYS(&c->peer.listen),
+                           "[peer] listen: \"%s\" is not address:port, as in %s:%d", c->peer.listen,
+                           me.address, PEER_PORT);
+        else if (!same_address(address, me.address) && !same_address(address, "0.0.0.0") &&
+                 !same_address(address, "::"))
+                mistake_at(
+                        k, KEYS(&c->peer.listen, &c->cluster.nodes),
+                        "[peer] listen: the others ask this node at %s ([cluster] nodes), not at "
+                        "%s",
+                        me.address, address);
+}
+
+/* The watchdog must bite before another node may take the lease. Its timeout is a fifth of ttl in
+ * whole seconds, and may be two fifths at most. */
+static void check_watchdog(struct check *k)
+{
+        const struct config *c = k->c;
+
+        if (config_needs_watchdog(c) && c->lease.ttl < WATCHDOG_TTL_MS)
+                mistake_at(k, KEYS(&c->lease.ttl, &c->watchdog.mode),
+                           "[lease] ttl must be at least 2500ms where a watchdog is required "
+                           "([watchdog] mode): none bites in less than a second");
+}
+
 /* A cluster of nodes, and this one among them. */
 static void check_cluster(struct check *k)
 {
@@ -255,6 +300,9 @@ static void check_cluster(struct check *k)
             (c->volume.provider == CONFIG_NONE || !*c->volume.uuid || !*c->volume.mount))
                 mistake_at(k, KEYS(&c->volume.provider, &c->volume.uuid, &c->cluster.nodes),
                            "[volume] provider, uuid and mount must be set in a cluster");
+        if (k->mistakes == before)
+                check_listen(k);
+        check_watchdog(k);
 }
 
 int config_check(const struct config *c, const struct config_files *files,

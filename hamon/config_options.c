@@ -66,7 +66,9 @@ static const struct option OPTIONS[] = {
           .offset = AT(peer.listen),
           .max = 63,
           .def = "",
-          .help = "Where other nodes ask this one. Empty: node.address, port 9447." },
+          .help = "Where other nodes ask this one. Its port is that of all nodes. Empty: this "
+                  "node's "
+                  "address in cluster.nodes, port 9447." },
         { .section = "lease",
           .key = "ttl",
           .type = OPT_DURATION,

@@ -375,14 +375,6 @@ static void finish(struct server *s)
         closep(&s->lock);
 }
 
-static bool must_have_watchdog(const struct config *c)
-{
-        bool cannot_fence = c->volume.provider == CONFIG_LOCAL && !*c->local.fence_command;
-
-        return c->watchdog.mode == CONFIG_WATCHDOG_REQUIRED ||
-               (c->watchdog.mode == CONFIG_WATCHDOG_AUTO && cannot_fence);
-}
-
 /* With a mistake in hamon.conf the daemon does not start again either. Then at least the guard
  * must, or a restart of both would leave a master that nobody stops. */
 static bool was_armed(const struct config *c)
@@ -417,7 +409,7 @@ static int configure(struct server *s, const char *file)
         str_copy(s->watchdog_path, sizeof s->watchdog_path, c.watchdog.device);
         s->ttl = c.lease.ttl;
         if (c.cluster.nodes.n > 0 && c.watchdog.mode != CONFIG_WATCHDOG_OFF) {
-                s->must = must_have_watchdog(&c);
+                s->must = config_needs_watchdog(&c);
                 s->watchdog_s = (unsigned)MIN(60, MAX(1, c.lease.ttl / (s->must ? 5000 : 2000)));
                 s->patience = patience(s, s->watchdog_s);
         }

@@ -38,6 +38,8 @@ static void fill_env(const struct lead *l, const struct ha_action *a, struct hoo
         put(e, "HAMON_INCARNATION", "%016" PRIx64, l->ha.lease.incarnation);
         put(e, "HAMON_REASON", "%s", a->reason);
         put(e, "HAMON_FROM", "%s", a->from);
+        if (a->from[0] && lead_peer_answers(l, a->from, loop_now(l->needs.loop)))
+                put(e, "HAMON_FROM_SILENT", "0"); /* absent: it counts as silent */
         put(e, "HAMON_TO", "%s", a->to);
         put(e, "HAMON_CONFIG", "%s", l->needs.file);
         put(e, "HAMON_DEADLINE_MS", "%lld", (long long)a->deadline);

@@ -140,7 +140,8 @@ int lead_peer_start(struct lead *l);
 size_t lead_index(const struct lead *l, const char *name); /* in [cluster] nodes; its n = none */
 void lead_peer_tick(struct lead *l);                       /* ask everybody */
 void lead_peer_facts(struct lead *l, struct ha_facts *f, msec_t now);
-void lead_others(struct lead *l, const struct ha_action *a); /* HINT, ASK */
+bool lead_peer_answers(const struct lead *l, const char *name, msec_t now); /* freshly */
+void lead_others(struct lead *l, const struct ha_action *a);                /* HINT, ASK */
 
 /* lead_guard.c */
 int lead_guard_start(struct lead *l);

@@ -32,6 +32,14 @@ static bool is_fresh(const struct lead *l, const struct lead_other *o, msec_t no
         return o->heard && now - o->heard_at <= fresh_for(l);
 }
 
+bool lead_peer_answers(const struct lead *l, const char *name, msec_t now)
+{
+        size_t i = lead_index(l, name);
+
+        return i < l->needs.config->cluster.nodes.n && is_fresh(l, &l->others[i], now) &&
+               l->others[i].end == PEER_ANSWERED;
+}
+
 static bool is_candidate(const struct lead *l, const char *name, msec_t now)
 {
         size_t i = lead_index(l, name);
@@ -66,7 +74,7 @@ void lead_peer_facts(struct lead *l, struct ha_facts *f, msec_t now)
         if (holder >= c->cluster.nodes.n)
                 return;
         const struct lead_other *o = &l->others[holder];
-        f->holder_answers = is_fresh(l, o, now) && o->end == PEER_ANSWERED;
+        f->holder_answers = lead_peer_answers(l, l->ha.lease.row.holder, now);
         f->silent_peer = suspected && o->end == PEER_SILENT && o->asked_at >= l->suspected_at &&
                          o->ended_at >= o->asked_at;
 }
@@ -211,16 +219,13 @@ int lead_peer_start(struct lead *l)
                                                               : "a cluster needs a secret"));
                 return -EINVAL;
         }
+        const struct cluster_node me = config_cluster_node(c, (size_t)rank);
+        int r = config_peer_listen(c->peer.listen, me.address, address, sizeof address, &port);
+        if (r < 0)
+                return r; /* was checked when it was loaded */
         for (size_t i = 0; i < c->cluster.nodes.n; i++) {
                 nodes[i] = config_cluster_node(c, i);
-                peers[i] = (struct peer_node){ nodes[i].name, nodes[i].address, PEER_PORT };
-        }
-        int r = peer_parse_listen(c->peer.listen, nodes[rank].address, PEER_PORT, address,
-                                  sizeof address, &port);
-        if (r < 0) {
-                log_event(LOG_ERROR, "config", LS("key", "peer.listen"),
-                          LS("error", "want address:port with a numeric address"));
-                return r;
+                peers[i] = (struct peer_node){ nodes[i].name, nodes[i].address, port };
         }
         const struct peer_config pc = { .address = address,
                                         .port = port,

@@ -44,48 +44,6 @@ socklen_t peer_address_len(const union peer_address *a)
         return a->any.sa_family == AF_INET ? sizeof a->v4 : sizeof a->v6;
 }
 
-/* Cut "[v6]:port" or "v4:port" in two; a v6 address alone has more than one colon. */
-static int cut(char *copy, char **ret_address, char **ret_port)
-{
-        char *colon = strrchr(copy, ':'), *end = strchr(copy, ']');
-
-        *ret_address = copy;
-        *ret_port = NULL;
-        if (*copy == '[') {
-                if (!end || (end[1] && end[1] != ':'))
-                        return -EINVAL;
-                *ret_address = copy + 1;
-                *ret_port = end[1] ? end + 2 : NULL;
-                *end = '\0';
-        } else if (colon && colon == strchr(copy, ':')) {
-                *ret_port = colon + 1;
-                *colon = '\0';
-        }
-        return 0;
-}
-
-int peer_parse_listen(const char *text, const char *address, unsigned port, char *ret_address,
-                      size_t size, unsigned *ret_port)
-{
-        char copy[128], *at, *port_text;
-        union peer_address unused;
-        uint64_t number = port;
-
-        if (!str_copy(copy, sizeof copy, *text ? text : address))
-                return -EINVAL;
-        if (*text) {
-                int r = cut(copy, &at, &port_text);
-                if (r < 0 || (port_text && parse_uint(port_text, 1, 65535, &number) < 0))
-                        return -EINVAL;
-        } else {
-                at = copy;
-        }
-        if (peer_address_of(at, (unsigned)number, &unused) < 0 || !str_copy(ret_address, size, at))
-                return -EINVAL;
-        *ret_port = (unsigned)number;
-        return 0;
-}
-
 static int fill_nodes(struct peer *p, const struct peer_config *c)
 {
         for (size_t i = 0; i < c->n_nodes; i++) {

@@ -42,10 +42,6 @@ struct peer_config {
 int peer_new(struct loop *l, const struct peer_config *c, peer_fn fn, void *arg, struct peer **ret);
 void peer_free(struct peer *p); /* answers that are still awaited never come */
 
-/* "address:port", "[v6]:port", an address alone (then `port`), "" (then `address` and `port`). */
-int peer_parse_listen(const char *text, const char *address, unsigned port, char *ret_address,
-                      size_t size, unsigned *ret_port);
-
 enum peer_end {
         PEER_ANSWERED,
         PEER_SILENT,     /* no answer in time, or its host is not reachable */

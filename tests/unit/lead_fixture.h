@@ -66,7 +66,8 @@ static struct lead_world {
         struct other others[OTHERS];
         bool active, judging;
         const char *lease, *grace, *stale; /* for world_configure() */
-        char members[128];                 /* of the database, as this node sees them */
+        unsigned peer_port;
+        char members[128]; /* of the database, as this node sees them */
         struct buf answer;
 } lw;
 
@@ -255,9 +256,9 @@ static inline void other_up(size_t i, const char *secret)
         struct peer_node nodes[OTHERS + 1];
 
         for (size_t k = 0; k <= OTHERS; k++)
-                nodes[k] = (struct peer_node){ NAMES[k], ADDRESSES[k], PEER_PORT };
+                nodes[k] = (struct peer_node){ NAMES[k], ADDRESSES[k], lw.peer_port };
         const struct peer_config pc = { .address = ADDRESSES[i + 1],
-                                        .port = PEER_PORT,
+                                        .port = lw.peer_port,
                                         .nodes = nodes,
                                         .n_nodes = OTHERS + 1,
                                         .me = i + 1,
@@ -275,7 +276,7 @@ static inline void other_up(size_t i, const char *secret)
 /* It takes connections and says nothing: no answer in time. */
 static inline void other_silent(size_t i)
 {
-        struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(PEER_PORT) };
+        struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)lw.peer_port) };
         int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
         other_down(i);
@@ -545,6 +546,7 @@ static inline int world_setup(void **unused)
         memset(&lw, 0, sizeof lw);
         buf_init(&lw.answer, 65536);
         lw.judging = true;
+        lw.peer_port = PEER_PORT;
         lw.grace = "20s";
         lw.stale = "1h";
         lw.lease = "ttl = 60s\nrenew = 300ms\n";

@@ -283,6 +283,43 @@ static void test_refusals(void **state)
         }
 }
 
+static void test_peer_listen(void **unused)
+{
+        static const struct {
+                const char *text, *address;
+                unsigned port; /* 0 = refused */
+        } CASES[] = {
+                { "", "10.0.0.1", 9447 },
+                { "10.0.0.9", "10.0.0.9", 9447 },
+                { "10.0.0.9:12", "10.0.0.9", 12 },
+                { "::1", "::1", 9447 },
+                { "[::1]", "::1", 9447 },
+                { "[fd00::2]:65535", "fd00::2", 65535 },
+                { "10.0.0.9:", "", 0 },
+                { "10.0.0.9:0", "", 0 },
+                { "10.0.0.9:65536", "", 0 },
+                { "host:1", "", 0 },
+                { "[::1", "", 0 },
+                { "[::1]x", "", 0 },
+                { ":9447", "", 0 },
+                { "[10.0.0.9]:7", "10.0.0.9", 7 },
+        };
+
+        (void)unused;
+        for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+                char address[64] = "";
+                unsigned port = 0;
+                int r = config_peer_listen(CASES[i].text, "10.0.0.1", address, sizeof address,
+                                           &port);
+                if (r != (CASES[i].port ? 0 : -EINVAL) || port != CASES[i].port ||
+                    strcmp(address, CASES[i].address) != 0)
+                        fail_msg("\"%s\": %d %s %u", CASES[i].text, r, address, port);
+        }
+}
+
+#define CLUSTER "[node]\nname = n1\n[cluster]\nnodes = n1=10.0.0.1 n2=10.0.0.2\n"
+#define DEVICE  "[volume]\nprovider = local\ndevice = /dev/sdb\nuuid = x\nmount = /mnt\n"
+
 /* [mailcow] and dir are lines 1 and 2. */
 static const struct place {
         const char *text, *line;
@@ -310,7 +347,42 @@ static const struct place {
         { "[node]\nname = n1\n[cluster]\nnodes = n1=10.0.0.1\n[volume]\nprovider = local\n"
           "device = /dev/sdb\n",
           "conf:8: [volume] provider" },
+        { CLUSTER DEVICE "[peer]\nlisten = here\n",
+          "conf:13: [peer] listen: \"here\" is not address:port, as in 10.0.0.1:9447" },
+        { CLUSTER DEVICE "[peer]\nlisten = 10.0.0.2:9447\n",
+          "conf:13: [peer] listen: the others ask this node at 10.0.0.1 ([cluster] nodes), not at "
+          "10.0.0.2" },
+        { CLUSTER DEVICE "[lease]\nttl = 2400ms\nrenew = 500ms\n",
+          "conf:13: [lease] ttl must be at least 2500ms where a watchdog is required" },
+        { CLUSTER DEVICE "[local]\nfence_command = /bin/true\n[lease]\nttl = 2s\nrenew = 500ms\n"
+                         "[watchdog]\nmode = required\n",
+          "conf:15: [lease] ttl must be at least 2500ms" },
 };
+
+static const char *const GOOD_CLUSTERS[] = {
+        CLUSTER DEVICE,
+        CLUSTER DEVICE "[peer]\nlisten = 10.0.0.1:1\n",
+        CLUSTER DEVICE "[peer]\nlisten = 0.0.0.0\n",
+        CLUSTER DEVICE "[peer]\nlisten = [::]:9\n",
+        CLUSTER DEVICE "[lease]\nttl = 2500ms\nrenew = 500ms\n",
+        CLUSTER DEVICE "[local]\nfence_command = /bin/true\n[lease]\nttl = 1s\nrenew = 300ms\n",
+        CLUSTER DEVICE "[lease]\nttl = 1s\nrenew = 300ms\n[watchdog]\nmode = off\n",
+        "[watchdog]\nmode = required\n[lease]\nttl = 1s\nrenew = 300ms\n", /* of no cluster */
+        "[node]\nname = n1\n[cluster]\nnodes = n1=fd00::1 n2=fd00::2\n" DEVICE
+        "[peer]\nlisten = [fd00:0::1]:9447\n",
+};
+
+static void test_good_clusters(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(GOOD_CLUSTERS); i++) {
+                CLEANUP(buf_done) struct buf errors = BUF(8192);
+                CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
+
+                if (load(GOOD_CLUSTERS[i], &c, &errors) < 0)
+                        fail_msg("%s-> %s", GOOD_CLUSTERS[i], buf_str(&errors));
+        }
+}
 
 static void test_places(void **state)
 {
@@ -444,6 +516,8 @@ int main(void)
                 T(test_where),
                 T(test_refusals),
                 T(test_places),
+                T(test_good_clusters),
+                T(test_peer_listen),
                 T(test_places_elsewhere),
                 T(test_all_mistakes_are_told),
                 T(test_unreadable),

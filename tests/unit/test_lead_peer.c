@@ -89,6 +89,7 @@ static void a_silent_holder_is_followed_at_once(void **unused)
         become_master();
         assert_true(clock_ms() - began < 20000); /* ttl is a minute */
         assert_true(hook_had("promote", "HAMON_FROM=n2\n"));
+        assert_false(hook_had("promote", "HAMON_FROM_SILENT")); /* it counts as silent */
 }
 
 static void one_who_answers_is_asked(void **unused)
@@ -139,6 +140,23 @@ static void without_any_hint_ttl_decides(void **unused)
         world_start();
         become_master();
         assert_true(clock_ms() - began >= 3000);
+        assert_true(hook_had("promote", "HAMON_FROM=n2\n"));
+        assert_true(hook_had("promote", "HAMON_FROM_SILENT=0\n")); /* not to be powered off */
+}
+
+/* The port of [peer] listen is that of all nodes. */
+static void another_port_is_everybodys(void **unused)
+{
+        (void)unused;
+        other_down(0);
+        lw.peer_port = 9555;
+        other_up(0, SECRET);
+        row_taken_by("n2");
+        world_configure("[peer]\nlisten = 127.0.0.11:9555\n");
+        world_start();
+        TURN_UNTIL(file_has(at(&lw.tmp, "log"), "event=peer from=n2 to=answered"));
+        TURN_UNTIL(strstr(other_asks(0, PEER_STATE, ""), "state=standby"));
+        TURN_UNTIL(file_has(at(&lw.tmp, "log"), "event=peer from=n3 to=refused"));
 }
 
 /* What keepalived said before a gap is old. */
@@ -255,6 +273,7 @@ int main(void)
                 LEAD_CASE(one_whose_host_lives_is_waited_for),
                 LEAD_CASE(one_with_another_secret_is_waited_for),
                 LEAD_CASE(without_any_hint_ttl_decides),
+                LEAD_CASE(another_port_is_everybodys),
                 LEAD_CASE(a_hint_of_before_a_gap_is_none),
                 LEAD_CASE(a_healthy_master_does_not_give_way),
                 LEAD_CASE(an_unfit_master_goes),

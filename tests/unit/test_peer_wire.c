@@ -1,4 +1,4 @@
-/* The words of the peer channel: hamon/peer_state.c, the addresses of peer.c, and that a proof
+/* The words of the peer channel: hamon/peer_state.c, and that a proof
  * depends on each single thing it is said to. */
 #include "hamon/peer.h"
 #include "hamon/peer_state.h"
@@ -11,40 +11,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static void test_listen(void **unused)
-{
-        static const struct {
-                const char *text, *address;
-                unsigned port; /* 0 = refused */
-        } CASES[] = {
-                { "", "10.0.0.1", 9447 },
-                { "10.0.0.9", "10.0.0.9", 9447 },
-                { "10.0.0.9:12", "10.0.0.9", 12 },
-                { "::1", "::1", 9447 },
-                { "[::1]", "::1", 9447 },
-                { "[fd00::2]:65535", "fd00::2", 65535 },
-                { "10.0.0.9:", "", 0 },
-                { "10.0.0.9:0", "", 0 },
-                { "10.0.0.9:65536", "", 0 },
-                { "host:1", "", 0 },
-                { "[::1", "", 0 },
-                { "[::1]x", "", 0 },
-                { ":9447", "", 0 },
-                { "[10.0.0.9]:7", "10.0.0.9", 7 },
-        };
-
-        (void)unused;
-        for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
-                char address[64] = "";
-                unsigned port = 0;
-                int r = peer_parse_listen(CASES[i].text, "10.0.0.1", 9447, address, sizeof address,
-                                          &port);
-                if (r != (CASES[i].port ? 0 : -EINVAL) || port != CASES[i].port ||
-                    strcmp(address, CASES[i].address) != 0)
-                        fail_msg("\"%s\": %d %s %u", CASES[i].text, r, address, port);
-        }
-}
 
 /* ---- states ---- */
 
@@ -203,8 +169,9 @@ static void test_lines_refused(void **unused)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_listen),        cmocka_unit_test(test_state),
-                cmocka_unit_test(test_state_refused), cmocka_unit_test(test_proofs),
+                cmocka_unit_test(test_state),
+                cmocka_unit_test(test_state_refused),
+                cmocka_unit_test(test_proofs),
                 cmocka_unit_test(test_lines_refused),
         };
 

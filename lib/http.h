@@ -24,6 +24,7 @@ struct http_request {
         const char *method;         /* NULL = GET */
         const char *url;            /* http://localhost/v1.41/… */
         const char *unix_socket;    /* NULL = TCP */
+        const char *ca_file;        /* whom https trusts; NULL or "" = the system's list */
         const char *const *headers; /* NULL-terminated "Name: value"; may be NULL */
         const char *body;           /* may be NULL */
         size_t max_body;            /* cap of the collected answer; 0 = 1 MiB */

@@ -259,6 +259,9 @@ static bool set_target(CURL *e, const struct http_request *r)
 {
         if (curl_easy_setopt(e, CURLOPT_URL, r->url) != CURLE_OK)
                 return false;
+        if (r->ca_file && *r->ca_file &&
+            curl_easy_setopt(e, CURLOPT_CAINFO, r->ca_file) != CURLE_OK)
+                return false;
         if (!r->unix_socket)
                 return curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK;
         return curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, r->unix_socket) == CURLE_OK &&

@@ -1,0 +1,279 @@
+/* Creating a mailbox so that it is there once, whole, or not at all (mailcow.h). */
+#include "signup/mailcow_impl.h"
+
+#include "signup/note.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { TRIES = 3, LOCK_TIMEOUTS = 3 };
+
+/* What a reason of Mailcow's means for the visitor. */
+static const struct reason {
+        const char *key;
+        enum mc_end end;
+        enum log_level level;
+} REASONS[] = {
+        { "object_exists", MC_TAKEN, LOG_INFO },
+        { "is_alias", MC_TAKEN, LOG_INFO },
+        { "is_alias_or_mailbox", MC_TAKEN, LOG_INFO },
+        { "is_spam_alias", MC_TAKEN, LOG_INFO },
+        { "mailbox_invalid", MC_TAKEN, LOG_WARN },
+        { "password_complexity", MC_PASSWORD, LOG_INFO },
+        { "max_mailbox_exceeded", MC_FULL, LOG_ERROR },
+        { "mailbox_quota_left_exceeded", MC_FULL, LOG_ERROR },
+        { "mailbox_quota_exceeded", MC_FULL, LOG_ERROR },
+        { "access_denied", MC_NO_DOMAIN, LOG_ERROR },
+        { "domain_not_found", MC_NO_DOMAIN, LOG_ERROR },
+};
+
+struct job {
+        struct mailcow *m;
+        struct caller *c;
+        const struct account *a;
+        const char *marker;
+        bool pending;
+};
+
+/* ---- one at a time per domain ---- */
+
+static pthread_mutex_t *lock_of(struct mailcow *m, const char *domain)
+{
+        uint64_t h = 0xcbf29ce484222325ULL;
+
+        for (const unsigned char *p = (const unsigned char *)domain; *p; p++)
+                h = (h ^ *p) * 0x100000001b3ULL;
+        return &m->domain[(h ^ (h >> 32)) % MC_LOCKS];
+}
+
+static bool take_lock(struct mailcow *m, const char *domain)
+{
+        struct timespec end;
+        msec_t wait = m->config->mailcow.timeout * LOCK_TIMEOUTS;
+
+        clock_gettime(CLOCK_MONOTONIC, &end);
+        end.tv_sec += (time_t)(wait / 1000) + 1;
+        return pthread_mutex_clocklock(lock_of(m, domain), CLOCK_MONOTONIC, &end) == 0;
+}
+
+static void give_lock(struct mailcow *m, const char *domain)
+{
+        pthread_mutex_unlock(lock_of(m, domain));
+}
+
+/* ---- what is sent ---- */
+
+static bool add_list(cJSON *root, const char *name, const struct strlist *list, const char *more)
+{
+        cJSON *array = cJSON_AddArrayToObject(root, name);
+
+        for (size_t i = 0; array && i < list->n; i++)
+                if (!cJSON_AddItemToArray(array, cJSON_CreateString(list->v[i])))
+                        return false;
+        return array && (!more || cJSON_AddItemToArray(array, cJSON_CreateString(more)));
+}
+
+static bool add_limit(cJSON *root, const char *rate)
+{
+        char value[16];
+        size_t digits = strcspn(rate, "/");
+
+        if (!*rate)
+                return true;
+        snprintf(value, sizeof value, "%.*s", (int)MIN(digits, sizeof value - 1), rate);
+        return cJSON_AddStringToObject(root, "rl_value", value) &&
+               cJSON_AddStringToObject(root, "rl_frame", rate + digits + 1);
+}
+
+/* All of it explicit: what is left out gets Mailcow's template, a quota left out is unlimited. */
+static bool fill(cJSON *root, const struct job *j)
+{
+        const struct config *c = j->m->config;
+        char quota[24];
+
+        snprintf(quota, sizeof quota, "%llu", (unsigned long long)c->mailbox.quota_mib);
+        const struct {
+                const char *key, *value;
+        } TEXTS[] = {
+                { "local_part", j->a->local_part },
+                { "domain", j->a->domain },
+                { "name", j->a->name },
+                { "authsource", "mailcow" },
+                { "quota", quota },
+                { "password", j->a->password },
+                { "password2", j->a->password },
+                { "active", j->pending ? "0" : "1" },
+                { "force_pw_update", c->mailbox.force_pw_update ? "1" : "0" },
+                { "tls_enforce_in", "0" },
+                { "tls_enforce_out", "0" },
+                { "attribute_hash", j->marker },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(TEXTS); i++)
+                if (!cJSON_AddStringToObject(root, TEXTS[i].key, TEXTS[i].value))
+                        return false;
+        return add_list(root, "tags", &c->mailbox.tags,
+                        j->pending ? c->mailbox.pending_tag : NULL) &&
+               (c->mailbox.acl.n == 0 || add_list(root, "acl", &c->mailbox.acl, NULL)) &&
+               add_limit(root, c->mailbox.rate_limit);
+}
+
+static void add(const struct job *j, struct mc_reply *ret)
+{
+        cJSON *root = cJSON_CreateObject();
+
+        if (!root || !fill(root, j)) {
+                cJSON_Delete(root);
+                root = NULL;
+        }
+        mc_post(j->m, j->c, "add/mailbox", root, "mailbox_added", ret);
+}
+
+/* ---- what became of it ---- */
+
+static void tell(const struct job *j, enum log_level level, const char *event,
+                 const struct mc_reply *r)
+{
+        const char *why = r->error < 0 ? r->why : r->action.key;
+
+        note(level, event, LS("address", j->a->address), LI("status", r->status),
+             LS("reason", *why ? why : "empty_body"));
+}
+
+static enum mc_end judge(const struct job *j, const struct mc_reply *r)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(REASONS); i++)
+                if (str_eq(REASONS[i].key, r->action.key)) {
+                        tell(j, REASONS[i].level, "mailbox_refused", r);
+                        return REASONS[i].end;
+                }
+        tell(j, LOG_ERROR, "mailbox_refused", r);
+        return MC_REFUSED;
+}
+
+static bool ours(const struct job *j, const struct mc_mailbox *b)
+{
+        return b->exists && str_eq(b->marker, j->marker);
+}
+
+static bool take_away(const struct job *j)
+{
+        struct mc_reply r;
+        cJSON *list = cJSON_CreateArray();
+
+        if (list)
+                cJSON_AddItemToArray(list, cJSON_CreateString(j->a->address));
+        mc_post(j->m, j->c, "delete/mailbox", list, "mailbox_removed", &r);
+        bool gone = r.error == 0 && r.action.shape == MC_DONE;
+        tell(j, gone ? LOG_WARN : LOG_ERROR, gone ? "mailbox_half_removed" : "mailbox_half_left",
+             &r);
+        return gone;
+}
+
+/* After an answer that said nothing: 1 = try again, 0 = *ret_end is the end. An unused mailbox of
+ * ours may lack its alias or its rights, which cannot be seen, unless the rate limit, which comes
+ * last, is there: it is made anew. One that was used is no half of anything. */
+static int settle(const struct job *j, enum mc_end *ret_end)
+{
+        struct mc_mailbox b;
+
+        *ret_end = MC_UNSURE;
+        if (mc_look(j->m, j->c, j->a->address, &b) < 0)
+                return 0;
+        if (!b.exists)
+                return 1;
+        if (!ours(j, &b)) {
+                *ret_end = MC_TAKEN; /* somebody else was faster */
+                return 0;
+        }
+        if (b.used || (b.limited && *j->m->config->mailbox.rate_limit)) {
+                *ret_end = MC_CREATED;
+                return 0;
+        }
+        return take_away(j) ? 1 : 0;
+}
+
+/* "Exists already", said to us: is it what an earlier request of this visitor made? */
+static enum mc_end existing(const struct job *j, const struct mc_reply *r)
+{
+        struct mc_mailbox b;
+
+        if (str_eq(r->action.key, "object_exists") && mc_look(j->m, j->c, j->a->address, &b) == 0 &&
+            ours(j, &b))
+                return MC_CREATED;
+        return judge(j, r);
+}
+
+static enum mc_end create(const struct job *j)
+{
+        enum mc_end end = MC_UNSURE;
+
+        for (int i = 0; i < TRIES; i++) {
+                struct mc_reply r;
+                add(j, &r);
+                if (!r.sent || (r.error == 0 && (r.status >= 400 || r.action.shape == MC_ERROR))) {
+                        tell(j, r.status == 401 || r.status == 403 ? LOG_ERROR : LOG_WARN,
+                             "mailcow_down", &r);
+                        return i == 0 ? MC_DOWN
+                                      : MC_UNSURE; /* an earlier try may yet have come through */
+                }
+                if (r.error == 0 && r.action.shape == MC_DONE)
+                        return MC_CREATED;
+                if (r.error == 0 && r.action.shape == MC_DANGER)
+                        return existing(j, &r);
+                tell(j, LOG_WARN, "mailbox_unsure", &r);
+                if (settle(j, &end) == 0)
+                        break;
+        }
+        if (end == MC_UNSURE)
+                note(LOG_ERROR, "mailbox_unknown", LS("address", j->a->address),
+                     LS("msg", "look at it in Mailcow; it may be there in part"));
+        return end;
+}
+
+/* The other address: only editing knows that field. Without it the mailbox is still good. */
+static void set_recovery(const struct job *j)
+{
+        struct mc_reply r;
+        cJSON *attr = cJSON_CreateObject();
+
+        if (!*j->a->recovery) {
+                cJSON_Delete(attr);
+                return;
+        }
+        if (attr)
+                cJSON_AddStringToObject(attr, "pw_recovery_email", j->a->recovery);
+        mc_post(j->m, j->c, "edit/mailbox", mc_edit(j->a->address, attr), "mailbox_modified", &r);
+        if (r.error < 0 || r.action.shape != MC_DONE)
+                tell(j, LOG_WARN, "recovery_not_set", &r);
+}
+
+enum mc_end mailcow_create(struct mailcow *m, struct caller *c, const struct account *a,
+                           const char *marker, bool pending)
+{
+        struct job j = { .m = m, .c = c, .a = a, .marker = marker, .pending = pending };
+
+        if (!take_lock(m, a->domain))
+                return MC_DOWN;
+        enum mc_end end = create(&j);
+        if (end == MC_CREATED)
+                set_recovery(&j);
+        give_lock(m, a->domain);
+        return end;
+}
+
+bool mailcow_is_ours(struct mailcow *m, struct caller *c, const struct account *a,
+                     const char *marker, bool *ret_active)
+{
+        struct job j = { .m = m, .c = c, .a = a, .marker = marker };
+        struct mc_mailbox b;
+
+        if (!take_lock(m, a->domain))
+                return false;
+        bool yes = mc_look(m, c, a->address, &b) == 0 && ours(&j, &b);
+        give_lock(m, a->domain);
+        if (yes)
+                *ret_active = b.active;
+        return yes;
+}

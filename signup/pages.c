@@ -1,0 +1,143 @@
+/* Finding the page of a request, and the pages that are a few lines (pages.h). */
+#include "signup/pages.h"
+
+#include "signup/note.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALLOW_GET = 1, ALLOW_POST = 2 };
+
+static int page_root(struct visit *v)
+{
+        return v->req->method == METHOD_POST ? page_submit(v) : page_form(v);
+}
+
+static const struct page {
+        const char *path;
+        bool prefix;
+        unsigned allow;
+        bool counted; /* by LIMIT_PAGES */
+        int (*fn)(struct visit *v);
+} PAGES[] = {
+        { "/", false, ALLOW_GET | ALLOW_POST, true, page_root },
+        { "/invite/", true, ALLOW_GET, true, page_invite },
+        { "/challenge", false, ALLOW_GET, true, page_challenge },
+        { "/captcha/", true, ALLOW_GET, true, page_captcha },
+        { "/s/", true, ALLOW_GET, false, page_asset },
+        { "/health", false, ALLOW_GET, false, page_health },
+};
+
+static const struct page *find(const char *path)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(PAGES); i++) {
+                const struct page *p = &PAGES[i];
+                if (p->prefix ? strncmp(path, p->path, strlen(p->path)) == 0
+                              : str_eq(path, p->path))
+                        return p;
+        }
+        return NULL;
+}
+
+static bool allowed(const struct page *p, enum method m)
+{
+        return m == METHOD_POST ? (p->allow & ALLOW_POST) != 0
+                                : m != METHOD_OTHER && (p->allow & ALLOW_GET) != 0;
+}
+
+static int refuse_method(struct visit *v, const struct page *p)
+{
+        reply_header(v->reply, "Allow", p->allow & ALLOW_POST ? "GET, HEAD, POST" : "GET, HEAD");
+        return visit_say(v, 405, "error_heading", "err_request", true);
+}
+
+static int serve(struct visit *v)
+{
+        const struct page *p = find(v->req->path);
+        msec_t wait = 0;
+
+        if (!p)
+                return visit_say(v, 404, "error_heading", "err_not_found", true);
+        if (!allowed(p, v->req->method))
+                return refuse_method(v, p);
+        if (p->counted && !visit_limit(v, LIMIT_PAGES, &wait))
+                return visit_wait(v, wait);
+        return p->fn(v);
+}
+
+/* What is left when even the error page cannot be made. */
+static void last_words(struct reply *r, int error)
+{
+        note(LOG_ERROR, "page_failed", LS("msg", strerror(-error)));
+        reply_done(r);
+        *r = (struct reply)REPLY;
+        r->status = 500;
+        r->type = "text/plain; charset=utf-8";
+        buf_adds(&r->body, "Sorry, this did not work. Please try again in a moment.\n");
+}
+
+void page_serve(struct site *s, struct caller *c, const struct request *req, struct reply *reply)
+{
+        struct visit *v = malloc(sizeof *v);
+
+        int r = v ? visit_init(v, s, c, req, reply) : -ENOMEM;
+        if (r == 0)
+                r = serve(v);
+        if (r < 0)
+                last_words(reply, r);
+        if (v)
+                visit_done(v);
+        free(v);
+}
+
+/* ---- small pages ---- */
+
+int page_asset(struct visit *v)
+{
+        char path[REQUEST_PATH + 80];
+
+        snprintf(path, sizeof path, "%s%s", v->site->config->signup.base_path, v->req->path);
+        const struct asset *a = assets_by_path(&v->site->assets, path);
+        if (!a)
+                return visit_say(v, 404, "error_heading", "err_not_found", true);
+        v->reply->type = a->type;
+        v->reply->keep = true;
+        return buf_add(&v->reply->body, a->data, a->len);
+}
+
+/* No version, no names: anybody may ask. */
+int page_health(struct visit *v)
+{
+        struct password_policy policy;
+        bool ok = mailcow_policy(v->site->mailcow, v->caller, v->req->now, &policy);
+
+        v->reply->type = "application/json";
+        return buf_addf(&v->reply->body, "{\"status\":\"%s\"}\n", ok ? "ok" : "degraded");
+}
+
+static bool ends_with(const char *s, size_t len, const char *end)
+{
+        size_t n = strlen(end);
+
+        return len > n && strncmp(s + len - n, end, n) == 0;
+}
+
+int page_captcha(struct visit *v)
+{
+        const char *name = v->req->path + strlen("/captcha/");
+        bool dark = ends_with(name, strlen(name), ".dark.jpg");
+        char text[TICKET_TEXT];
+        struct ticket t;
+
+        size_t len = strcspn(name, ".");
+        if (len >= sizeof text || !ends_with(name, strlen(name), dark ? ".dark.jpg" : ".jpg"))
+                return visit_say(v, 404, "error_heading", "err_not_found", true);
+        memcpy(text, name, len);
+        text[len] = '\0';
+        if (!(v->site->gate.kinds & 1u << GATE_IMAGE) ||
+            gate_look(&v->site->gate, text, v->req->wall, &t) != GATE_PASSED)
+                return visit_say(v, 404, "error_heading", "err_not_found", true);
+        v->reply->type = "image/jpeg";
+        return image_draw(v->site->keys, &t, dark, &v->reply->body);
+}

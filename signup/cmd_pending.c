@@ -52,8 +52,7 @@ int cmd_pending(const struct cli *cli)
         struct caller *c = NULL;
 
         if (!understood(cli))
-                return usage_error("pending", "wants",
-                                   "list, approve ADDRESS or reject ADDRESS");
+                return usage_error("pending", "wants", "list, approve ADDRESS or reject ADDRESS");
         int code = load_config(cli, &config);
         if (code != EX_OK)
                 return code;

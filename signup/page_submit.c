@@ -19,8 +19,8 @@ struct submit {
         struct account account;
         struct problem problems[FIELD_COUNT];
         char marker[MARKER];
-        struct ticket passed;      /* after a gate */
-        char again[TICKET_TEXT];   /* lets the next try of this visitor through */
+        struct ticket passed;    /* after a gate */
+        char again[TICKET_TEXT]; /* lets the next try of this visitor through */
         bool has_again, suspicious;
         unsigned taken; /* buckets that were taken from: bits 1u << enum limit_kind */
 };
@@ -65,11 +65,20 @@ static int wrong(struct submit *s, enum field field, const char *text)
 
 /* ---- is it our form? ---- */
 
+/* Debian's nginx passes the host on without its port; then the port is not compared. */
 static bool same_host(const char *origin, const char *host)
 {
-        const char *p = strstr(origin, "://");
+        const char *p = strstr(origin, "://"), *colon = strrchr(host, ':');
+        bool port = colon && !strchr(colon, ']');
 
-        return p && *host && strcasecmp(p + 3, host) == 0;
+        if (!p || !*host)
+                return false;
+        p += 3;
+        size_t len = strlen(p);
+        const char *own = strrchr(p, ':');
+        if (!port && own && !strchr(own, ']'))
+                len = (size_t)(own - p);
+        return len == strlen(host) && strncasecmp(p, host, len) == 0;
 }
 
 static bool origin_ok(const struct visit *v)
@@ -167,7 +176,7 @@ static int kind_of(const struct submit *s)
 static int success(struct submit *s, bool active)
 {
         struct visit *v = s->v;
-        char dav[300];
+        char dav[640];
 
         snprintf(dav, sizeof dav, "https://%s/SOGo/dav/%s", v->site->host, s->account.address);
         v->view.v[V_ADDRESS] = s->account.address;
@@ -232,8 +241,8 @@ static void give_back(struct submit *s)
 
         for (int kind = LIMIT_ADDRESS; kind <= LIMIT_GLOBAL; kind++) {
                 bool network = kind == LIMIT_NETWORK, address = kind == LIMIT_ADDRESS;
-                struct netaddr a = netaddr_cut(&s->v->req->client, network ? 24 : 32,
-                                               network ? 48 : 64);
+                struct netaddr a =
+                        netaddr_cut(&s->v->req->client, network ? 24 : 32, network ? 48 : 64);
                 const char *domain = kind == LIMIT_DOMAIN ? s->account.domain : "";
                 if (!(s->taken & 1u << kind))
                         continue;
@@ -414,8 +423,8 @@ static int run(struct submit *s)
                 return again(s, 403, "err_cookies", NULL, get(s, "ticket"),
                              str_eq(get(s, "gate"), "pass"));
         }
-        static int (*const STEPS[])(struct submit *s) = { check_fields, through_gate,
-                                                          check_pwned, within_limits, create };
+        static int (*const STEPS[])(struct submit * s) = { check_fields, through_gate, check_pwned,
+                                                           within_limits, create };
         s->suspicious = *get(s, "website") != '\0';
         for (size_t i = 0; i < ARRAY_SIZE(STEPS); i++) {
                 r = i == 1 ? make_marker(s) : 0;

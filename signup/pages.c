@@ -1,6 +1,7 @@
 /* Finding the page of a request, and the pages that are a few lines (pages.h). */
 #include "signup/pages.h"
 
+#include "signup/gate/image.h"
 #include "signup/note.h"
 
 #include <errno.h>

@@ -18,12 +18,12 @@ int page_health(struct visit *v);    /* GET /health */
 
 /* The form again, or for the first time. */
 struct form_state {
-        const struct form *typed;        /* NULL = nothing yet */
-        const struct problem *problems;  /* FIELD_COUNT of them, or NULL */
-        const char *alert;               /* a sentence above the form; NULL = none */
-        const char *gate_problem;        /* a text's key, or NULL */
-        const char *ticket;              /* to be kept; NULL = a new one */
-        bool passed;                     /* `ticket` says that a gate was passed */
+        const struct form *typed;       /* NULL = nothing yet */
+        const struct problem *problems; /* FIELD_COUNT of them, or NULL */
+        const char *alert;              /* a sentence above the form; NULL = none */
+        const char *gate_problem;       /* a text's key, or NULL */
+        const char *ticket;             /* to be kept; NULL = a new one */
+        bool passed;                    /* `ticket` says that a gate was passed */
         int status;
 };
 int form_show(struct visit *v, const struct form_state *s);

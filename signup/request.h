@@ -29,16 +29,16 @@ int request_fill(struct request *r, const char *base, const struct strlist *trus
 
 struct reply {
         int status;
-        const char *type;    /* MIME; NULL = no body */
-        bool keep;           /* may be cached for ever: its name has a hash in it */
-        struct buf headers;  /* further ones, each with its CR LF; reply_header() */
+        const char *type;   /* MIME; NULL = no body */
+        bool keep;          /* may be cached for ever: its name has a hash in it */
+        struct buf headers; /* further ones, each with its CR LF; reply_header() */
         struct buf body;
 };
 
 enum { REPLY_HEADERS = 2048, REPLY_BODY = 1024 * 1024 };
 
-#define REPLY                                                                  \
-        {                                                                      \
+#define REPLY                                                                         \
+        {                                                                             \
                 .status = 200, .headers = BUF(REPLY_HEADERS), .body = BUF(REPLY_BODY) \
         }
 

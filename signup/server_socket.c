@@ -88,8 +88,7 @@ static int listen_tcp(const struct listen *l, int *ret_fd)
         bool v6 = strchr(l->address, ':') != NULL;
         CLEANUP(closep) int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         struct sockaddr_in a4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)l->port) };
-        struct sockaddr_in6 a6 = { .sin6_family = AF_INET6,
-                                   .sin6_port = htons((uint16_t)l->port) };
+        struct sockaddr_in6 a6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)l->port) };
         struct timeval stalled = { .tv_sec = STALLED_S };
         int on = 1;
 
@@ -117,9 +116,8 @@ int server_listen(const struct config *c, int *ret_fd, struct buf *error)
         int r = listen_parse(c->signup.listen, &l);
         if (r == 0)
                 r = l.kind == LISTEN_INHERITED ? inherited(&fd)
-                    : l.kind == LISTEN_UNIX
-                            ? listen_unix(l.address, c->signup.socket_group, &fd)
-                            : listen_tcp(&l, &fd);
+                    : l.kind == LISTEN_UNIX    ? listen_unix(l.address, c->signup.socket_group, &fd)
+                                               : listen_tcp(&l, &fd);
         if (r == 0) {
                 flags = fcntl(fd, F_GETFL);
                 r = flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;

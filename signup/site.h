@@ -26,9 +26,9 @@ struct site {
         struct keys *keys;
         struct spent *spent;
         struct gate gate;
-        char host[256]; /* for mail programs */
-        struct tide forms; /* form tickets per minute: how hard the proof of work is */
-        atomic_uint busy;  /* requests that wait for Mailcow */
+        char host[256];                /* for mail programs */
+        struct tide forms;             /* form tickets per minute: how hard the proof of work is */
+        atomic_uint busy;              /* requests that wait for Mailcow */
         atomic_llong pwned_down_until; /* that service is not asked before, CLOCK_BOOTTIME ms */
 };
 

@@ -70,7 +70,7 @@ static void init_language(struct visit *v)
         v->locale = locales_pick(l, wish, kept ? cookie : NULL, v->req->accept_language);
         if (!wish || v->locale != locales_find(l, wish, strlen(wish)))
                 return;
-        char value[80];
+        char value[160];
         snprintf(value, sizeof value,
                  COOKIE_LANGUAGE "=%s; Path=/; Max-Age=31536000; Secure; HttpOnly; SameSite=Lax",
                  v->locale->code);
@@ -221,9 +221,9 @@ int visit_wait(struct visit *v, msec_t wait)
 
         snprintf(seconds, sizeof seconds, "%lld", (long long)(wait / 1000 + 1));
         reply_header(v->reply, "Retry-After", seconds);
-        v->view.v[V_TEXT] = visit_text(
-                v, "err_limit",
-                &(struct text_values){ .minutes = (uint64_t)(wait + 59999) / 60000 });
+        v->view.v[V_TEXT] =
+                visit_text(v, "err_limit",
+                           &(struct text_values){ .minutes = (uint64_t)(wait + 59999) / 60000 });
         return visit_say(v, 429, "error_heading", "err_limit", true);
 }
 

@@ -45,7 +45,7 @@ static void copy_plain(char *dst, size_t size, const char *s)
         size_t n = 0;
 
         for (; *s && n + 1 < size; s++)
-                dst[n++] = *s >= ' ' && *s <= '~' ? *s : '?';
+                dst[n++] = (char)(*s >= ' ' && *s <= '~' ? *s : '?');
         dst[n] = '\0';
 }
 
@@ -130,11 +130,11 @@ int mc_parse_mailbox(const char *body, size_t len, struct mc_mailbox *ret)
         struct mc_mailbox m = { .exists = false };
         int r = 0;
 
-        if (!cJSON_IsObject(root) || cJSON_GetObjectItemCaseSensitive(root, "type"))
-                r = -EBADMSG;
-        else if (*text_of(root, "username"))
+        bool object = cJSON_IsObject(root) && !cJSON_GetObjectItemCaseSensitive(root, "type");
+
+        if (object && *text_of(root, "username"))
                 take_mailbox(root, &m);
-        else if (root->child)
+        else if (!object || root->child)
                 r = -EBADMSG;
         cJSON_Delete(root);
         if (r == 0)

@@ -320,16 +320,16 @@ static int check_pwned(struct submit *s)
 /* ---- the mailbox ---- */
 
 static const struct {
-        enum field field; /* FIELD_COUNT: an alert above the form */
         const char *text;
+        enum field field; /* FIELD_COUNT: an alert above the form */
         int status;
 } ENDS[MC_END_COUNT] = {
-        [MC_TAKEN] = { FIELD_LOCAL_PART, "err_taken", 422 },
-        [MC_FULL] = { FIELD_DOMAIN, "err_full", 422 },
-        [MC_PASSWORD] = { FIELD_PASSWORD, "err_password_policy", 422 },
-        [MC_NO_DOMAIN] = { FIELD_DOMAIN, "err_full", 422 },
-        [MC_REFUSED] = { FIELD_COUNT, "err_api", 503 },
-        [MC_DOWN] = { FIELD_COUNT, "err_api", 503 },
+        [MC_TAKEN] = { "err_taken", FIELD_LOCAL_PART, 422 },
+        [MC_FULL] = { "err_full", FIELD_DOMAIN, 422 },
+        [MC_PASSWORD] = { "err_password_policy", FIELD_PASSWORD, 422 },
+        [MC_NO_DOMAIN] = { "err_full", FIELD_DOMAIN, 422 },
+        [MC_REFUSED] = { "err_api", FIELD_COUNT, 503 },
+        [MC_DOWN] = { "err_api", FIELD_COUNT, 503 },
 };
 
 static int make_marker(struct submit *s)

@@ -17,17 +17,16 @@ static int page_root(struct visit *v)
 
 static const struct page {
         const char *path;
-        bool prefix;
-        unsigned allow;
-        bool counted; /* by LIMIT_PAGES */
         int (*fn)(struct visit *v);
+        unsigned allow;
+        bool prefix, counted; /* by LIMIT_PAGES */
 } PAGES[] = {
-        { "/", false, ALLOW_GET | ALLOW_POST, true, page_root },
-        { "/invite/", true, ALLOW_GET, true, page_invite },
-        { "/challenge", false, ALLOW_GET, true, page_challenge },
-        { "/captcha/", true, ALLOW_GET, true, page_captcha },
-        { "/s/", true, ALLOW_GET, false, page_asset },
-        { "/health", false, ALLOW_GET, false, page_health },
+        { "/", page_root, ALLOW_GET | ALLOW_POST, false, true },
+        { "/invite/", page_invite, ALLOW_GET, true, true },
+        { "/challenge", page_challenge, ALLOW_GET, false, true },
+        { "/captcha/", page_captcha, ALLOW_GET, true, true },
+        { "/s/", page_asset, ALLOW_GET, true, false },
+        { "/health", page_health, ALLOW_GET, false, false },
 };
 
 static const struct page *find(const char *path)

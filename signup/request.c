@@ -105,10 +105,13 @@ static const char *reason(int status)
 
 /* Nothing may be loaded but our own files; nobody may frame us; the browser tells other sites
  * nothing. (With "no-referrer" it would also send "Origin: null" with our own form.) */
+#define CSP                                                                                  \
+        "Content-Security-Policy: default-src 'none'; style-src 'self'; script-src 'self'; " \
+        "img-src 'self' data:; media-src 'self'; font-src 'self'; connect-src 'self'; "      \
+        "worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
 static const char *const FIXED[] = {
-        "Content-Security-Policy: default-src 'none'; style-src 'self'; script-src 'self'; "
-        "img-src 'self' data:; media-src 'self'; font-src 'self'; connect-src 'self'; "
-        "worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        CSP,
         "X-Content-Type-Options: nosniff",
         "X-Frame-Options: DENY",
         "Referrer-Policy: same-origin",

@@ -26,7 +26,7 @@ static char alike(char c)
         static const char FROM[] = "013457i", TO[] = "oleastl";
         const char *p = strchr(FROM, c);
 
-        return c && p ? TO[p - FROM] : c;
+        return (char)(c && p ? TO[p - FROM] : c);
 }
 
 static void fold(const char *s, char dst[WORD_CAP])

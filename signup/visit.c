@@ -219,7 +219,7 @@ int visit_wait(struct visit *v, msec_t wait)
 {
         char seconds[24];
 
-        snprintf(seconds, sizeof seconds, "%lld", (long long)(wait / 1000 + 1));
+        snprintf(seconds, sizeof seconds, "%lld", (long long)wait / 1000 + 1);
         reply_header(v->reply, "Retry-After", seconds);
         v->view.v[V_TEXT] =
                 visit_text(v, "err_limit",

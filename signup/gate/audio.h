@@ -1,0 +1,16 @@
+/* The audio gate: six digits in the language of the ticket, by changing voices at changing speeds,
+ * with pauses, over a babble of the same voices backwards and noise. Not the digits that the
+ * image's letters could be checked against: an answer of its own. Integer arithmetic on what
+ * follows from the ticket: the same ticket, the same bytes. Pure, thread-safe. */
+#pragma once
+
+#include "signup/gate/ticket.h"
+
+enum { AUDIO_BYTES = 160000 }; /* at most; about 14 seconds */
+
+/* Does it speak this language ("de-de", "de")? Any other is spoken in English. */
+bool audio_speaks(const char *locale);
+
+/* A WAV (8 bit, 11,025 Hz, one channel) is added to `out`. -ENOMEM, -EIO, or what the buffer says.
+ */
+int audio_speak(const struct keys *k, const struct ticket *t, struct buf *out);

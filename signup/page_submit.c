@@ -6,11 +6,18 @@
 #include "signup/note.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-enum { PWNED_PAUSE_MS = 30000, PWNED_CAP = 512 * 1024, MARKER = 48 };
+enum {
+        PWNED_PAUSE_MS = 30000,
+        PWNED_CAP = 512 * 1024,
+        MARKER = 48,
+        LOOKS = 5, /* for what a first click, a moment ago, may be making */
+        LOOK_PAUSE_MS = 250,
+};
 
 struct submit {
         struct visit *v;
@@ -185,15 +192,37 @@ static int success(struct submit *s, bool active)
                       : visit_show(v, T_PENDING, 200, "pending_heading");
 }
 
+/* Some threads must be left for the pages, however long Mailcow takes. */
+static bool enter(struct site *s)
+{
+        unsigned most = (unsigned)MAX(s->config->signup.threads * 3 / 4, (uint64_t)1);
+
+        if (atomic_fetch_add(&s->busy, 1) < most)
+                return true;
+        atomic_fetch_sub(&s->busy, 1);
+        return false;
+}
+
+static void leave(struct site *s)
+{
+        atomic_fetch_sub(&s->busy, 1);
+}
+
 /* The second click, a reload, another node after a fail-over: if this browser has made that mailbox
- * it is told so once more. */
+ * it is told so once more. The first click may still be on its way to Mailcow. */
 static int second_try(struct submit *s)
 {
-        bool active = false;
+        struct visit *v = s->v;
+        bool active = false, ours = false;
 
-        if (mailcow_is_ours(s->v->site->mailcow, s->v->caller, &s->account, s->marker, &active))
-                return success(s, active);
-        return again(s, 422, NULL, "err_gate_expired", NULL, false);
+        for (int i = 0; i < LOOKS && !ours && enter(v->site); i++) {
+                if (i > 0)
+                        poll(NULL, 0, LOOK_PAUSE_MS);
+                ours = mailcow_is_ours(v->site->mailcow, v->caller, &s->account, s->marker,
+                                       &active);
+                leave(v->site);
+        }
+        return ours ? success(s, active) : again(s, 422, NULL, "err_gate_expired", NULL, false);
 }
 
 static int through_gate(struct submit *s)
@@ -362,18 +391,17 @@ static void tell(const struct submit *s, enum mc_end end, bool pending)
              LS("from", visit_from(s->v, from)));
 }
 
-/* Some threads must be left for the pages, however long Mailcow takes. */
 static enum mc_end make(struct submit *s, bool pending)
 {
         struct site *site = s->v->site;
-        unsigned most = (unsigned)MAX(site->config->signup.threads * 3 / 4, (uint64_t)1);
-        enum mc_end end = MC_DOWN;
 
         if (reserved_has(site->reserved, s->account.local_part))
                 return MC_TAKEN;
-        if (atomic_fetch_add(&site->busy, 1) < most)
-                end = mailcow_create(site->mailcow, s->v->caller, &s->account, s->marker, pending);
-        atomic_fetch_sub(&site->busy, 1);
+        if (!enter(site))
+                return MC_DOWN;
+        enum mc_end end =
+                mailcow_create(site->mailcow, s->v->caller, &s->account, s->marker, pending);
+        leave(site);
         return end;
 }
 

@@ -105,13 +105,12 @@ static const char *reason(int status)
 
 /* Nothing may be loaded but our own files; nobody may frame us; the browser tells other sites
  * nothing. (With "no-referrer" it would also send "Origin: null" with our own form.) */
-#define CSP                                                                                  \
-        "Content-Security-Policy: default-src 'none'; style-src 'self'; script-src 'self'; " \
-        "img-src 'self' data:; media-src 'self'; font-src 'self'; connect-src 'self'; "      \
-        "worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+static const char CSP[] =
+        "Content-Security-Policy: default-src 'none'; style-src 'self'; script-src 'self'; "
+        "img-src 'self' data:; media-src 'self'; font-src 'self'; connect-src 'self'; "
+        "worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'\r\n";
 
 static const char *const FIXED[] = {
-        CSP,
         "X-Content-Type-Options: nosniff",
         "X-Frame-Options: DENY",
         "Referrer-Policy: same-origin",
@@ -130,6 +129,7 @@ int reply_head(const struct reply *r, struct buf *out)
         buf_addf(out, "Content-Length: %zu\r\n", r->body.len);
         buf_addf(out, "Cache-Control: %s\r\n",
                  r->keep ? "public, max-age=31536000, immutable" : "no-store");
+        buf_adds(out, CSP);
         for (size_t i = 0; i < ARRAY_SIZE(FIXED); i++)
                 buf_addf(out, "%s\r\n", FIXED[i]);
         buf_add(out, buf_str(&r->headers), r->headers.len);

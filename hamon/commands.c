@@ -39,6 +39,8 @@ const struct command COMMANDS[] = {
           NULL },
         { "switchover", "[--to NODE]", "hand the service to another node, losing nothing",
           cmd_switchover, NULL },
+        { "takeover", "--force [...]", "break-glass: lead here, once the others are fenced", NULL,
+          NULL },
         { "maintenance", "on [--for TIME] | off", "this node does not lead while it is on",
           cmd_maintenance, NULL },
         { "ack", "", "the breaker's alert is seen: automatic fail-over goes on", cmd_ack, NULL },

@@ -33,6 +33,7 @@ static const struct request_row {
         [REQ_MAINTENANCE] = { "maintenance", true, true },
         [REQ_ACK] = { "ack", true, false },
         [REQ_TAKE] = { "take", true, false },
+        [REQ_TAKEOVER] = { "takeover", true, true },
         [REQ_RELEASE] = { "release", true, false },
         [REQ_OPERATION] = { "operation", true, true },
         [REQ_WHY] = { "why", false, false },

@@ -20,6 +20,7 @@ enum request {
         REQ_MAINTENANCE, /* on|off MS */
         REQ_ACK,
         REQ_TAKE,      /* claim the lease as soon as that is allowed */
+        REQ_TAKEOVER,  /* look|fenced NODE HOW|go */
         REQ_RELEASE,   /* give the lead back, step by step */
         REQ_OPERATION, /* N: how what was asked for is going */
         REQ_WHY,       /* anyone: the last decisions */

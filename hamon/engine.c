@@ -8,6 +8,7 @@
 #include "hamon/cmd_probe.h"
 #include "hamon/cmd_stack.h"
 #include "hamon/cmd_store.h"
+#include "hamon/cmd_takeover.h"
 #include "hamon/cmd_volume.h"
 #include "hamon/cmd_why.h"
 #include "hamon/config.h"
@@ -24,12 +25,19 @@ static const struct engine_row {
         int (*run)(const char *file);
         int (*run_words)(const char *file, int argc, char **argv); /* with words of its own */
 } ENGINE[] = {
-        { "run", daemon_run, NULL },        { "check", direct_check, NULL },
-        { "fence", NULL, fence_command },   { "guard", guard_main, NULL },
-        { "ip", NULL, ip_command },         { "lease", NULL, lease_command },
-        { "probe", NULL, probe_command },   { "stack", NULL, stack_command },
-        { "store", NULL, store_command },   { "volume", NULL, volume_command },
-        { "events", NULL, events_command }, { "why", NULL, why_command },
+        { "run", daemon_run, NULL },
+        { "check", direct_check, NULL },
+        { "fence", NULL, fence_command },
+        { "guard", guard_main, NULL },
+        { "ip", NULL, ip_command },
+        { "lease", NULL, lease_command },
+        { "probe", NULL, probe_command },
+        { "stack", NULL, stack_command },
+        { "store", NULL, store_command },
+        { "volume", NULL, volume_command },
+        { "events", NULL, events_command },
+        { "why", NULL, why_command },
+        { "takeover", NULL, takeover_command },
 };
 
 int main(int argc, char **argv)

@@ -38,7 +38,8 @@ static void fill_env(const struct lead *l, const struct ha_action *a, struct hoo
         put(e, "HAMON_INCARNATION", "%016" PRIx64, l->ha.lease.incarnation);
         put(e, "HAMON_REASON", "%s", a->reason);
         put(e, "HAMON_FROM", "%s", a->from);
-        if (a->from[0] && lead_peer_answers(l, a->from, loop_now(l->needs.loop)))
+        if ((a->from[0] && lead_peer_answers(l, a->from, loop_now(l->needs.loop))) ||
+            lead_was_fenced(l, a->from))
                 put(e, "HAMON_FROM_SILENT", "0"); /* absent: it counts as silent */
         put(e, "HAMON_TO", "%s", a->to);
         put(e, "HAMON_CONFIG", "%s", l->needs.file);
@@ -81,6 +82,7 @@ static void answered(struct lead *l, const struct ha_action *a)
         if (!a->accepted) {
                 o->state = OPERATION_FAILED;
                 lead_tell_order(l, "refused", o->sentence, true);
+                lead_takeover_over(l);
         }
         o->accepted = a->accepted;
 }

@@ -59,7 +59,7 @@ static void told_epoch(struct lead *l, const char *words, struct buf *out)
 
 /* ---- orders ---- */
 
-static void order(struct lead *l, enum ha_order o, const char *to, struct buf *out)
+bool lead_order(struct lead *l, enum ha_order o, const char *to, struct buf *out)
 {
         static const char *const NAMES[] = { [ORDER_NONE] = "none",
                                              [ORDER_SWITCHOVER] = "switchover",
@@ -71,7 +71,7 @@ static void order(struct lead *l, enum ha_order o, const char *to, struct buf *o
         if (op->number > 0 && op->state == OPERATION_RUNNING) {
                 buf_addf(out, "error: operation %u is still under way: %s\n", op->number,
                          op->sentence);
-                return;
+                return false;
         }
         *op = (struct lead_operation){ .number = op->number + 1,
                                        .state = OPERATION_RUNNING,
@@ -84,6 +84,7 @@ static void order(struct lead *l, enum ha_order o, const char *to, struct buf *o
         lead_tell_order(l, NAMES[o], detail, false);
         lead_wake(l);
         buf_addf(out, "ok %u\n", op->number);
+        return true;
 }
 
 static void switchover(struct lead *l, const char *words, struct buf *out)
@@ -96,38 +97,67 @@ static void switchover(struct lead *l, const char *words, struct buf *out)
                                                               : "again when somebody does");
                 return;
         }
-        order(l, ORDER_SWITCHOVER, words, out);
+        lead_order(l, ORDER_SWITCHOVER, words, out);
 }
 
+/* ---- how it goes on ---- */
+
 /* The order is done when it shows in the row and in our state, not when it was accepted. */
+static bool is_done(const struct lead *l, const struct lead_operation *o, bool idle)
+{
+        const struct lease *lease = &l->ha.lease;
+
+        switch (o->order) {
+        case ORDER_ACK:
+                return true;
+        case ORDER_TAKEOVER:
+                return l->ha.state == ST_MASTER;
+        case ORDER_SWITCHOVER:
+                return idle && !lease->held && lease->row.holder[0] &&
+                       !str_eq(lease->row.holder, lease->me);
+        case ORDER_NONE:
+                break;
+        }
+        return false;
+}
+
+/* It is back where it began. A node that found the volume's epoch ahead claims again at once. */
+static bool is_lost(const struct lead *l, const struct lead_operation *o, bool idle, msec_t now)
+{
+        bool moved = l->ha.state_since > o->since;
+
+        if (now - o->since > OPERATION_MS)
+                return true;
+        if (o->order == ORDER_SWITCHOVER)
+                return moved && l->ha.state == ST_MASTER;
+        return o->order == ORDER_TAKEOVER && moved && idle && !l->ha.eager;
+}
+
 void lead_follow(struct lead *l, msec_t now)
 {
         struct lead_operation *o = &l->operation;
         const struct lease *lease = &l->ha.lease;
         bool idle = l->ha.state == ST_STANDBY || l->ha.state == ST_HALTED ||
                     l->ha.state == ST_MAINTENANCE;
-        bool other = idle && !lease->held && lease->row.holder[0] &&
-                     !str_eq(lease->row.holder, lease->me);
 
         if (o->number == 0 || o->state != OPERATION_RUNNING || !o->accepted)
                 return;
-        if (o->order == ORDER_ACK || (o->order == ORDER_TAKEOVER && l->ha.state == ST_MASTER) ||
-            (o->order == ORDER_SWITCHOVER && other)) {
+        if (is_done(l, o, idle)) {
                 o->state = OPERATION_DONE;
                 snprintf(o->sentence, sizeof o->sentence, "%s leads now",
                          lease->held ? lease->me : lease->row.holder);
                 if (o->order == ORDER_ACK)
                         str_copy(o->sentence, sizeof o->sentence, "acknowledged");
-        } else if (now - o->since > OPERATION_MS ||
-                   (o->order == ORDER_SWITCHOVER && l->ha.state == ST_MASTER &&
-                    l->ha.state_since > o->since)) {
+        } else if (is_lost(l, o, idle, now)) {
                 o->state = OPERATION_FAILED;
                 snprintf(o->sentence, sizeof o->sentence, "it came to nothing; this node is %s",
                          HA_STATES[l->ha.state]);
         }
-        if (o->state != OPERATION_RUNNING)
-                lead_tell_order(l, o->state == OPERATION_DONE ? "done" : "failed", o->sentence,
-                                o->state == OPERATION_FAILED);
+        if (o->state == OPERATION_RUNNING)
+                return;
+        lead_tell_order(l, o->state == OPERATION_DONE ? "done" : "failed", o->sentence,
+                        o->state == OPERATION_FAILED);
+        lead_takeover_over(l);
 }
 
 static void operation(const struct lead *l, const char *words, struct buf *out)
@@ -222,10 +252,13 @@ void lead_request(struct lead *l, enum request req, const char *words, struct bu
                 maintenance(l, words, out);
                 break;
         case REQ_ACK:
-                order(l, ORDER_ACK, "", out);
+                lead_order(l, ORDER_ACK, "", out);
                 break;
         case REQ_TAKE:
-                order(l, ORDER_TAKEOVER, "", out);
+                lead_order(l, ORDER_TAKEOVER, "", out);
+                break;
+        case REQ_TAKEOVER:
+                lead_takeover(l, words, out);
                 break;
         case REQ_RELEASE:
                 switchover(l, "", out);

@@ -3,6 +3,7 @@
 
 #include "hamon/lead.h"
 
+#include "hamon/core/takeover.h"
 #include "hamon/guard.h"
 #include "hamon/hook.h"
 #include "hamon/peer.h"
@@ -31,6 +32,12 @@ struct lead_other { /* another node, as we heard it; index = place in [cluster] 
         msec_t asked_at, ended_at;
         enum peer_end end, told_end; /* of the last question; as last told in an event */
         bool heard, asking, ended, told;
+};
+
+struct lead_fenced { /* by an operator who takes over; index = place in [cluster] nodes */
+        msec_t at;
+        const char *how; /* NULL: it was not */
+        bool in_force;   /* for the operation that runs */
 };
 
 /* One per daemon: its order is for the reader.
@@ -92,6 +99,7 @@ struct lead {
         bool outbound_missing;
 
         struct lead_operation operation;
+        struct lead_fenced fenced[CLUSTER_MAX];
 
         /* as last told in an event */
         const char *guard_told; /* NULL = nothing yet */
@@ -155,3 +163,11 @@ void lead_guard_drop(struct lead *l);
 void lead_follow(struct lead *l, msec_t now); /* how the operation goes on */
 bool lead_maintenance_load(struct lead *l);
 bool lead_in_maintenance(const struct lead *l);
+/* False: another one is under way, and `out` says so. */
+bool lead_order(struct lead *l, enum ha_order o, const char *to, struct buf *out);
+
+/* lead_takeover.c */
+void lead_takeover(struct lead *l, const char *words, struct buf *out);
+void lead_takeover_over(struct lead *l); /* what was fenced for it counts no more */
+/* By an operator, for the operation that runs: nobody need fence it again. */
+bool lead_was_fenced(const struct lead *l, const char *name);

@@ -21,7 +21,8 @@ static const struct {
         { "--json", STEP_JSON },     { "--no-lease", STEP_NO_LEASE },
         { "--yes", STEP_YES },       { "--force-epoch", STEP_FORCE_EPOCH },
         { "--silent", STEP_SILENT }, { "--timeout", STEP_TIMEOUT },
-        { "--set", STEP_SET },
+        { "--set", STEP_SET },       { "--fence", STEP_FENCE },
+        { "--off", STEP_OFF },
 };
 
 /* ---- how it ends ---- */
@@ -192,9 +193,13 @@ static int parse(struct step *s, int argc, char **argv)
                 if (k == ARRAY_SIZE(FLAGS) || !(s->verb->flags & FLAGS[k].flag))
                         return bad_argument(s, "unexpected argument", argv[i]);
                 s->flags |= FLAGS[k].flag;
-                if (!(FLAGS[k].flag & (STEP_TIMEOUT | STEP_SET)))
+                if (!(FLAGS[k].flag & (STEP_TIMEOUT | STEP_SET | STEP_FENCE | STEP_OFF)))
                         continue;
                 const char *value = ++i < argc ? argv[i] : "none";
+                if (FLAGS[k].flag == STEP_FENCE)
+                        s->fence = value;
+                if (FLAGS[k].flag == STEP_OFF)
+                        s->off = value;
                 if (FLAGS[k].flag == STEP_TIMEOUT &&
                     (parse_duration(value, &s->timeout) < 0 || s->timeout == 0))
                         return bad_argument(s, "--timeout wants a time, as in 30s", value);

@@ -30,7 +30,9 @@ enum step_flag {
         STEP_SILENT = 1 << 3, /* the old holder does not answer; also by $HAMON_FROM[_SILENT] */
         STEP_FORCE_EPOCH = 1 << 4,
         STEP_TIMEOUT = 1 << 5,
-        STEP_SET = 1 << 6, /* --set warm|active */
+        STEP_SET = 1 << 6,   /* --set warm|active */
+        STEP_FENCE = 1 << 7, /* --fence NODE,… */
+        STEP_OFF = 1 << 8,   /* --off NODE,… */
 };
 
 enum { STEP_COMMON = STEP_JSON | STEP_TIMEOUT, STEP_REPAIR = STEP_NO_LEASE | STEP_YES };
@@ -59,6 +61,7 @@ struct step {
         unsigned flags;
         msec_t timeout, deadline; /* deadline: on clock_ms() */
         bool warm;                /* --set warm; else the active set */
+        const char *fence, *off;  /* names with commas between them; NULL = none */
 
         struct step_grant grant; /* as last heard */
         msec_t valid_until;      /* of our lease, on clock_ms() */
@@ -110,6 +113,8 @@ int step_ask(struct step *s);
 /* The epoch file is ahead of the row: the daemon shall jump beyond it. */
 int step_tell_epoch(struct step *s, uint64_t epoch);
 int step_parse_grant(const char *line, struct step_grant *ret); /* pure; -EBADMSG */
+/* What follows "key=" in a line of words, up to one of `stop`. -EBADMSG: not there, or too long. */
+int step_word(const char *line, const char *key, const char *stop, char *dst, size_t size);
 
 /* In a child, with what is left of the time (at most `at_most`), and a moment in any case: what
  * does not hang is not to look as if it did. */

@@ -43,7 +43,7 @@ static int number(const char *line, const char *key, uint64_t max, uint64_t *ret
         return parse_uint(digits, 0, max, ret) < 0 ? -EBADMSG : 0;
 }
 
-static int word(const char *line, const char *key, const char *stop, char *dst, size_t size)
+int step_word(const char *line, const char *key, const char *stop, char *dst, size_t size)
 {
         const char *value = value_of(line, key);
         size_t len = value ? strcspn(value, stop) : 0;
@@ -64,13 +64,13 @@ static int parse_ok(const char *line, struct step_grant *g)
         if (number(line, "epoch=", UINT64_MAX, &g->epoch) < 0 || g->epoch == 0 ||
             number(line, "valid_ms=", long_time, &valid) < 0 ||
             number(line, "renewed_ms=", 365 * long_time, &renewed) < 0 ||
-            word(line, "holder=", " \r\n", g->holder, sizeof g->holder) < 0 || !*g->holder)
+            step_word(line, "holder=", " \r\n", g->holder, sizeof g->holder) < 0 || !*g->holder)
                 return -EBADMSG;
         g->valid = (msec_t)valid;
         g->renewed = (msec_t)renewed;
         if (value_of(line, "incarnation=")) {
-                if (word(line, "incarnation=", " \r\n", hex, sizeof hex) < 0 || strlen(hex) != 16 ||
-                    strspn(hex, "0123456789abcdef") != 16)
+                if (step_word(line, "incarnation=", " \r\n", hex, sizeof hex) < 0 ||
+                    strlen(hex) != 16 || strspn(hex, "0123456789abcdef") != 16)
                         return -EBADMSG;
                 g->incarnation = strtoull(hex, NULL, 16);
         }
@@ -87,7 +87,7 @@ int step_parse_grant(const char *line, struct step_grant *ret)
                 r = parse_ok(line, &g);
         } else if (strncmp(line, "no", 2) == 0 && strchr(" \n", line[2])) {
                 r = 0;
-                if (word(line, "reason=\"", "\"\n", g.reason, sizeof g.reason) < 0)
+                if (step_word(line, "reason=\"", "\"\n", g.reason, sizeof g.reason) < 0)
                         *g.reason = '\0';
         } else if (strncmp(line, "error: ", 7) == 0) {
                 r = 0;

@@ -167,11 +167,14 @@ msec_t ha_claim_at(const struct ha *h, const struct ha_facts *f, msec_t now)
         return INT64_MAX;
 }
 
+/* A claim by order waits for a holder to stand still for ttl, and gives way to one that moves. */
 static bool is_beaten(const struct ha *h, const struct ha_facts *f, msec_t now)
 {
         const struct lease *l = &h->lease;
         struct lease_wish w = ha_wish(h, f, now);
 
+        if (h->ordered && l->still_since <= h->state_since)
+                return false;
         return row_known(h) && !l->claiming && l->op != OP_TAKE && l->row.holder[0] &&
                !l->names_us && !lease_free(l, &w, now);
 }

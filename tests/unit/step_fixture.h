@@ -27,6 +27,12 @@ struct lease_double {
         volatile int valid;          /* ms, 0 = 9 s */
         char holder[64];
         char incarnation[20]; /* "" = does not say */
+
+        /* operators' orders */
+        char look[2]
+                 [512];   /* the answer to "takeover look", before and after something was fenced */
+        char heard[512];  /* every other order, with ';' between them */
+        char outcome[64]; /* what follows "ok " in the answer to "operation 1" */
 };
 
 static struct step_fixture {
@@ -39,6 +45,30 @@ static struct step_fixture {
 
 /* ---- the double ---- */
 
+/* False: it is no order. */
+static inline bool lease_order(struct lease_double *d, const char *line, char *dst, size_t size)
+{
+        static const char *const ORDERS[] = { "takeover ", "take", "release" };
+        size_t len = strlen(d->heard);
+
+        if (strncmp(line, "takeover look", 13) == 0) {
+                snprintf(dst, size, "%s", d->look[strstr(d->heard, "fenced") && *d->look[1]]);
+                return true;
+        }
+        if (strncmp(line, "operation 1\n", 12) == 0) {
+                snprintf(dst, size, "ok %s\n", d->outcome);
+                return true;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(ORDERS); i++)
+                if (strncmp(line, ORDERS[i], strlen(ORDERS[i])) == 0) {
+                        snprintf(d->heard + len, sizeof d->heard - len, "%.*s;",
+                                 (int)strcspn(line, "\n"), line);
+                        snprintf(dst, size, strstr(line, "fenced") ? "ok\n" : "ok 1\n");
+                        return true;
+                }
+        return false;
+}
+
 static inline void lease_answer(struct lease_double *d, const char *line, char *dst, size_t size,
                                 msec_t *started)
 {
@@ -50,6 +80,8 @@ static inline void lease_answer(struct lease_double *d, const char *line, char *
                 snprintf(dst, size, "ok\n");
                 return;
         }
+        if (lease_order(d, line, dst, size))
+                return;
         if (strncmp(line, "lease ", 6) != 0) {
                 snprintf(dst, size, "error: what?\n");
                 return;
@@ -89,7 +121,7 @@ static inline void lease_serve(struct lease_double *d, int listener)
 
         signal(SIGPIPE, SIG_IGN); /* who asked may be dead */
         for (;;) {
-                char line[256], answer[256];
+                char line[256], answer[1024];
                 size_t len = 0;
                 int fd = accept(listener, NULL, NULL);
                 if (fd < 0)

@@ -419,6 +419,31 @@ static void test_takeover(void **unused)
         assert_false(order(ORDER_TAKEOVER)); /* leads already */
 }
 
+/* Whoever is to be robbed by order gets all of ttl, and keeps the lease if it lives. */
+static void test_takeover_waits(void **unused)
+{
+        (void)unused;
+        fresh(2);
+        f.candidate = UNFIT;
+        held_by("n2", OTHER);
+        until(ST_STANDBY, 1000);
+        assert_true(order(ORDER_TAKEOVER));
+        pass(TTL - 2000);
+        assert_int_equal(h.state, ST_CLAIMING);
+        assert_string_equal(row.holder, "n2");
+        until(ST_PROMOTING, 4000);
+        assert_string_equal(h.from, "n2");
+
+        fresh(2);
+        held_by("n2", OTHER);
+        until(ST_STANDBY, 1000);
+        assert_true(order(ORDER_TAKEOVER));
+        pass(3000);
+        row.beat++; /* it has renewed */
+        until(ST_STANDBY, 3000);
+        assert_string_equal(row.holder, "n2");
+}
+
 int main(void)
 {
 #define CASE(t) cmocka_unit_test_setup(t, fixture_setup)
@@ -442,6 +467,7 @@ int main(void)
                 CASE(test_halted),
                 CASE(test_ack),
                 CASE(test_takeover),
+                CASE(test_takeover_waits),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include "hamon/guard.h"
 #include "hamon/guard_state.h"
 #include "hamon/stack_sets.h"
+#include "hamon/verb.h"
 #include "hamon/volume_place.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -122,7 +123,6 @@ static void print_json(const struct fence_result *f, const struct fence_target *
 
 int fence_command(const char *file, int argc, char **argv)
 {
-        CLEANUP(buf_done) struct buf errors = BUF(64L * 1024);
         CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
         struct fence_target t = { .n = 0 };
         struct fence_result f;
@@ -136,10 +136,8 @@ int fence_command(const char *file, int argc, char **argv)
                 fputs("fence: only root may do this\n", stderr);
                 return EX_NOPERM;
         }
-        if (config_load(file, &c, &errors, NULL) < 0) {
-                fputs(buf_str(&errors), stderr);
+        if (verb_config(file, &c) < 0)
                 return EX_CONFIG;
-        }
         find_target(&c, &t);
         fence_run(&t, &FENCE_RULE, &f);
         const char *guard = f.free ? "not needed" : tell_guard(&c, &t);

@@ -1,10 +1,12 @@
-/* One causal read through our own member. What it shows may be old when it is printed: nobody may
- * act on it but by compare-and-set. */
+/* Status is one causal read through our own member. What it shows may be old when it is printed:
+ * nobody may act on it but by compare-and-set. Take and release are orders to the daemon, which has
+ * the lease: nothing else writes that row. */
 #include "hamon/cmd_lease.h"
 
-#include "hamon/config.h"
+#include "hamon/order.h"
 #include "hamon/store.h"
 #include "hamon/store_sql.h"
+#include "hamon/verb.h"
 #include "lib/secret.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -77,27 +79,40 @@ static int look(const struct config *c, const char *password, bool json)
         return l.code;
 }
 
+static int status(const char *file, bool json)
+{
+        CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
+        CLEANUP(secret_wipe) char *password = NULL;
+
+        if (verb_config(file, &c) < 0 || verb_password(file, &c, &password) < 0)
+                return EX_CONFIG;
+        return look(&c, password, json);
+}
+
+/* The daemon does it, by its own rules, and is followed until it is done. */
+static int order(const char *file, const char *verb, const char *request)
+{
+        CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
+
+        if (verb_config(file, &c) < 0)
+                return EX_CONFIG;
+        struct order_talk t = { .verb = verb,
+                                .socket = c.control.socket,
+                                .timeout = c.check.timeout };
+        return order_run(&t, request);
+}
+
 int lease_command(const char *file, int argc, char **argv)
 {
-        CLEANUP(buf_done) struct buf errors = BUF(64 * 1024);
-        CLEANUP(secret_wipe) char *password = NULL;
-        bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
-        struct config c;
+        bool json = argc == 2 && strcmp(argv[0], "status") == 0 && strcmp(argv[1], "--json") == 0;
 
-        if (argc < 1 || strcmp(argv[0], "status") != 0 || argc > 1 + json) {
-                fprintf(stderr, "lease: unexpected argument: %s (try `hamon help lease`)\n",
-                        argc > 0 ? argv[argc - 1] : "none");
-                return EX_USAGE;
-        }
-        if (config_load(file, &c, &errors, NULL) < 0) {
-                fprintf(stderr, "%s", buf_str(&errors));
-                return EX_CONFIG;
-        }
-        int code = EX_CONFIG;
-        if (secret_read(c.galera.password_file, &password, &errors) < 0)
-                fprintf(stderr, "%s: [galera] password_file: %s\n", file, buf_str(&errors));
-        else
-                code = look(&c, password, json);
-        config_free(&c);
-        return code;
+        if (argc == 1 + json && strcmp(argv[0], "status") == 0)
+                return status(file, json);
+        if (argc == 1 && strcmp(argv[0], "take") == 0)
+                return order(file, "lease take", "take");
+        if (argc == 1 && strcmp(argv[0], "release") == 0)
+                return order(file, "lease release", "release");
+        fprintf(stderr, "lease: unexpected argument: %s (try `hamon help lease`)\n",
+                argc > 0 ? argv[argc - 1] : "none");
+        return EX_USAGE;
 }

@@ -3,6 +3,7 @@
 #include "hamon/cmd_probe.h"
 
 #include "hamon/probe_set.h"
+#include "hamon/verb.h"
 #include <cjson/cJSON.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -176,15 +177,12 @@ static int run(struct look *l)
 
 int probe_command(const char *file, int argc, char **argv)
 {
-        CLEANUP(buf_done) struct buf errors = BUF(64L * 1024);
         CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
         struct look l = { .config = &c };
 
         signal(SIGPIPE, SIG_IGN);
-        if (config_load(file, &c, &errors, NULL) < 0) {
-                fprintf(stderr, "%s", buf_str(&errors));
+        if (verb_config(file, &c) < 0)
                 return EX_CONFIG;
-        }
         int code = choose(&l, argc, argv);
         if (code != EX_OK)
                 return code;

@@ -1,6 +1,7 @@
 /* One look at the engine, one line per container. */
 #include "hamon/cmd_stack_show.h"
 
+#include "hamon/verb.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,7 +100,6 @@ static int look(struct look *l, const struct config *c)
 
 int stack_status(const char *file, int argc, char **argv)
 {
-        CLEANUP(buf_done) struct buf errors = BUF(64L * 1024);
         CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
         struct look l = { .both = true };
 
@@ -119,9 +119,7 @@ int stack_status(const char *file, int argc, char **argv)
                         return EX_USAGE;
                 }
         }
-        if (config_load(file, &c, &errors, NULL) < 0) {
-                fprintf(stderr, "%s", buf_str(&errors));
+        if (verb_config(file, &c) < 0)
                 return EX_CONFIG;
-        }
         return look(&l, &c);
 }

@@ -5,6 +5,7 @@
 
 #include "hamon/config.h"
 #include "hamon/store_sql.h"
+#include "hamon/verb.h"
 #include "lib/secret.h"
 #include "lib/sql.h"
 #include <errno.h>
@@ -239,7 +240,6 @@ static int mistake(const char *what, const char *arg)
 
 int store_command(const char *file, int argc, char **argv)
 {
-        CLEANUP(buf_done) struct buf errors = BUF(64 * 1024);
         struct words w = { .user = "root", .password_file = "" };
         struct config c;
 
@@ -255,10 +255,8 @@ int store_command(const char *file, int argc, char **argv)
                 else
                         return mistake("unexpected argument: ", argv[i]);
         }
-        if (config_load(file, &c, &errors, NULL) < 0) {
-                fprintf(stderr, "%s", buf_str(&errors));
+        if (verb_config(file, &c) < 0)
                 return EX_CONFIG;
-        }
         int code = store_init(&c, &w);
         config_free(&c);
         return code;

@@ -5,6 +5,7 @@
 #include "hamon/galera.h"
 #include "hamon/keepalived.h"
 #include "hamon/node.h"
+#include "hamon/verb.h"
 #include "lib/log.h"
 #include "lib/secret.h"
 #include <stdio.h>
@@ -122,19 +123,10 @@ static int look(const struct config *c, const char *password)
 
 int direct_check(const char *file)
 {
-        CLEANUP(buf_done) struct buf errors = BUF(64 * 1024);
+        CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
         CLEANUP(secret_wipe) char *password = NULL;
-        struct config c;
 
-        if (config_load(file, &c, &errors, NULL) < 0) {
-                fprintf(stderr, "%s", buf_str(&errors));
+        if (verb_config(file, &c) < 0 || verb_password(file, &c, &password) < 0)
                 return EX_CONFIG;
-        }
-        int code = EX_CONFIG;
-        if (secret_read(c.galera.password_file, &password, &errors) < 0)
-                fprintf(stderr, "%s: [galera] password_file: %s\n", file, buf_str(&errors));
-        else
-                code = look(&c, password);
-        config_free(&c);
-        return code;
+        return look(&c, password);
 }

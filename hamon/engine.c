@@ -3,6 +3,7 @@
  * words, not structs. */
 #include "hamon/cmd_events.h"
 #include "hamon/cmd_fence.h"
+#include "hamon/cmd_fence_test.h"
 #include "hamon/cmd_ip.h"
 #include "hamon/cmd_lease.h"
 #include "hamon/cmd_probe.h"
@@ -38,6 +39,7 @@ static const struct engine_row {
         { "events", NULL, events_command },
         { "why", NULL, why_command },
         { "takeover", NULL, takeover_command },
+        { "fence-test", NULL, fence_test_command },
 };
 
 int main(int argc, char **argv)

@@ -35,6 +35,9 @@ void fence_run(const struct fence_target *t, const struct fence_rule *rule,
 /* 64 lower-case hex digits. Nothing else is looked for: "" would be found everywhere. */
 bool fence_id_ok(const char *id);
 
+/* Which of these containers has processes in cgroups below `root`, one bit each. Kills nothing. */
+int fence_find(const char *root, const struct fence_target *t, uint64_t *ret_found);
+
 /* ---- parts of it, which may hang ---- */
 
 /* SIGKILL for everything in the cgroups of these containers, in every hierarchy below `root`, until

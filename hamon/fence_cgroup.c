@@ -20,6 +20,7 @@ enum { ID_LEN = TARGET_ID_SIZE - 1 };
 
 struct kill_pass {
         const struct fence_target *t;
+        bool look; /* nothing is killed */
         unsigned dirs;
         uint64_t left; /* one bit for each container with a process in one of its cgroups */
         int error;
@@ -90,7 +91,7 @@ static void kill_procs(struct kill_pass *p, unsigned who)
                 uint64_t pid;
                 p->left |= UINT64_C(1) << who;
                 /* 0: of a pid namespace we do not see, where kill(2) would mean ourselves */
-                if (parse_uint(w, 2, INT_MAX, &pid) == 0 && (pid_t)pid != getpid())
+                if (!p->look && parse_uint(w, 2, INT_MAX, &pid) == 0 && (pid_t)pid != getpid())
                         kill_one((pid_t)pid, p->t->id[who]);
         }
 }
@@ -119,6 +120,8 @@ static void walk(struct kill_pass *p, int who, unsigned depth)
         }
         if (who >= 0) {
                 kill_procs(p, (unsigned)who); /* first: afterwards nobody could tell who ran */
+        }
+        if (who >= 0 && !p->look) {
                 put(p->path, "cgroup.kill", "1");
                 put(p->path, "freezer.state", "THAWED"); /* paused: it could not die */
         }
@@ -134,6 +137,16 @@ static void walk(struct kill_pass *p, int who, unsigned depth)
                 p->path[len] = '\0';
         }
         closedir(d);
+}
+
+int fence_find(const char *root, const struct fence_target *t, uint64_t *ret_found)
+{
+        struct kill_pass p = { .t = t, .look = true };
+
+        str_copy(p.path, sizeof p.path, root);
+        walk(&p, -1, 0);
+        *ret_found = p.left;
+        return p.error;
 }
 
 int fence_kill(const char *root, const struct fence_target *t, msec_t ms, unsigned *ret_killed,

@@ -87,7 +87,8 @@ bool lead_order(struct lead *l, enum ha_order o, const char *to, struct buf *out
         return true;
 }
 
-static void switchover(struct lead *l, const char *words, struct buf *out)
+/* `let_go`: done once the lease is given back, whoever takes it. */
+static void switchover(struct lead *l, const char *words, bool let_go, struct buf *out)
 {
         const struct lease *lease = &l->ha.lease;
 
@@ -97,7 +98,21 @@ static void switchover(struct lead *l, const char *words, struct buf *out)
                                                               : "again when somebody does");
                 return;
         }
-        lead_order(l, ORDER_SWITCHOVER, words, out);
+        bool ok = lead_order(l, ORDER_SWITCHOVER, words, out);
+        l->operation.let_go = ok ? let_go : l->operation.let_go;
+}
+
+/* Whoever leads is asked there, and not robbed. */
+static void take(struct lead *l, struct buf *out)
+{
+        const char *holder = l->ha.lease.row.holder;
+
+        if (*holder && !str_eq(holder, l->ha.lease.me) &&
+            lead_peer_answers(l, holder, loop_now(l->needs.loop)))
+                buf_addf(out, "error: %s holds the lease, and answers; there: hamon switchover\n",
+                         holder);
+        else
+                lead_order(l, ORDER_TAKEOVER, "", out);
 }
 
 /* ---- how it goes on ---- */
@@ -113,8 +128,9 @@ static bool is_done(const struct lead *l, const struct lead_operation *o, bool i
         case ORDER_TAKEOVER:
                 return l->ha.state == ST_MASTER;
         case ORDER_SWITCHOVER:
-                return idle && !lease->held && lease->row.holder[0] &&
-                       !str_eq(lease->row.holder, lease->me);
+                if (!idle || lease->held || lease->names_us)
+                        return false;
+                return o->let_go || (lease->row.holder[0] && !str_eq(lease->row.holder, lease->me));
         case ORDER_NONE:
                 break;
         }
@@ -148,6 +164,8 @@ void lead_follow(struct lead *l, msec_t now)
                          lease->held ? lease->me : lease->row.holder);
                 if (o->order == ORDER_ACK)
                         str_copy(o->sentence, sizeof o->sentence, "acknowledged");
+                else if (o->let_go)
+                        str_copy(o->sentence, sizeof o->sentence, "the lease is given back");
         } else if (is_lost(l, o, idle, now)) {
                 o->state = OPERATION_FAILED;
                 snprintf(o->sentence, sizeof o->sentence, "it came to nothing; this node is %s",
@@ -246,7 +264,7 @@ void lead_request(struct lead *l, enum request req, const char *words, struct bu
                 told_epoch(l, words, out);
                 break;
         case REQ_SWITCHOVER:
-                switchover(l, words, out);
+                switchover(l, words, false, out);
                 break;
         case REQ_MAINTENANCE:
                 maintenance(l, words, out);
@@ -255,13 +273,13 @@ void lead_request(struct lead *l, enum request req, const char *words, struct bu
                 lead_order(l, ORDER_ACK, "", out);
                 break;
         case REQ_TAKE:
-                lead_order(l, ORDER_TAKEOVER, "", out);
+                take(l, out);
                 break;
         case REQ_TAKEOVER:
                 lead_takeover(l, words, out);
                 break;
         case REQ_RELEASE:
-                switchover(l, "", out);
+                switchover(l, "", true, out);
                 break;
         case REQ_OPERATION:
                 operation(l, words, out);

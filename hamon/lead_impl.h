@@ -22,6 +22,7 @@ struct lead_operation {
         enum { OPERATION_RUNNING, OPERATION_DONE, OPERATION_FAILED } state;
         enum ha_order order;
         bool accepted; /* core took it up */
+        bool let_go;   /* that the lease is given back is enough */
         msec_t since;
         char sentence[160];
 };

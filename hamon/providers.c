@@ -4,6 +4,7 @@
 
 #include "hamon/provider/hetzner.h"
 #include "hamon/provider/local.h"
+#include "hamon/verb.h"
 #include "lib/secret.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -181,14 +182,11 @@ static int ask_all(struct ask *ask, const struct config *c, const char *const *i
 
 static int status(const char *file, bool volume, bool json)
 {
-        CLEANUP(buf_done) struct buf errors = BUF(64L * 1024);
         CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
         struct ask ask = { .json = json, .volume = volume };
 
-        if (config_load(file, &c, &errors, NULL) < 0) {
-                fprintf(stderr, "%s", buf_str(&errors));
+        if (verb_config(file, &c) < 0)
                 return EX_CONFIG;
-        }
         bool local = (volume ? c.volume.provider : c.ip.provider) == CONFIG_LOCAL;
         const struct strlist *list = local ? &c.ip.address : &c.ip.id;
         const char *id = local ? c.volume.device : c.volume.id;

@@ -2,6 +2,7 @@
  * it drives a provider in step_provider.c. */
 #include "hamon/step.h"
 
+#include "hamon/verb.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -227,11 +228,8 @@ static bool old_holder_is_silent(const struct step *s)
 
 static int begin(struct step *s, const char *kind, const char *file)
 {
-        CLEANUP(buf_done) struct buf errors = BUF(64L * 1024);
-        if (config_load(file, &s->config, &errors, NULL) < 0) {
-                fprintf(stderr, "%s", buf_str(&errors));
+        if (verb_config(file, &s->config) < 0)
                 return EX_CONFIG;
-        }
         if (geteuid() != 0) {
                 fprintf(stderr, "%s: only root may do this\n", s->what);
                 return EX_NOPERM;

@@ -8,7 +8,7 @@ It is ready once CONTROL_SOCKET accepts. Each command is answered by one line: "
 REF is a compose service name (the newest container of that name) or an id. Default project: mailcow.
 
   Containers
-    add N [service=S] [state=W] [health=W] [project=P] [oneoff=True] [code=N] [events=1]
+    add N [service=S] [state=W] [health=W] [project=P] [oneoff=True] [code=N] [ident=ID] [events=1]
                           N containers; names S (N = 1) or S-0 … S-(N-1); quiet unless events=1
     start REF | die REF [CODE] | pause REF | unpause REF | oom REF | create REF | destroy REF
     health REF starting|healthy|unhealthy

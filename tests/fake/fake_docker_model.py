@@ -23,9 +23,9 @@ class Container(Mind):
     numbers = itertools.count()
 
     def __init__(self, service, project="mailcow", state="running", health="none", oneoff="False",
-                 code="0"):
+                 code="0", ident=""):
         n = next(self.numbers)
-        self.id = hashlib.sha256(b"%d" % n).hexdigest()
+        self.id = ident or hashlib.sha256(b"%d" % n).hexdigest()
         self.service, self.project, self.oneoff = service, project, oneoff
         self.state, self.health, self.code = state, health, int(code)
         self.check = health != "none"

@@ -209,6 +209,20 @@ static void an_order_that_fails(void **unused)
         STEP(1, "it came to nothing", "takeover", "--force", "--fence", "n2,n3");
 }
 
+static void lease_verbs(void **unused)
+{
+        (void)unused;
+        STEP(0, "n1 leads now", "lease", "take");
+        HEARD("take;");
+        STEP(0, "n1 leads now", "lease", "release");
+        HEARD("take;release;");
+        snprintf(sx.lease->outcome, sizeof sx.lease->outcome, "failed it came to nothing");
+        STEP(1, "it came to nothing", "lease", "take");
+        STEP(64, "lease: unexpected argument: --json", "lease", "take", "--json");
+        STEP(64, "lease: unexpected argument: none", "lease");
+        STEP(64, "lease: unexpected argument: seize", "lease", "seize");
+}
+
 /* ---- a person at a terminal ---- */
 
 /* Each question gets one of `answers`. Returns the exit code. */
@@ -262,6 +276,7 @@ int main(void)
                 CASE(no_quorum),
                 CASE(what_stands_against_it),
                 CASE(an_order_that_fails),
+                CASE(lease_verbs),
                 CASE(names_are_typed),
         };
 

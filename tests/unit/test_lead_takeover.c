@@ -140,6 +140,37 @@ static void what_it_is_for_itself(void **unused)
         assert_true(answers(REQ_TAKEOVER, "now", "error: want takeover look"));
 }
 
+/* ---- lease take, lease release ---- */
+
+static void take_is_refused_while_the_holder_answers(void **unused)
+{
+        (void)unused;
+        halted("");
+        TURN_UNTIL(answers(REQ_TAKE, "", "error: n2 holds the lease, and answers"));
+        other_silent(0);
+        TURN_UNTIL(answers(REQ_TAKE, "", "ok 1\n"));
+        become_master();
+        TURN_UNTIL(answers(REQ_OPERATION, "1", "ok done n1 leads now\n"));
+}
+
+/* Nobody need have taken it. */
+static void release_is_done_when_it_is_given_back(void **unused)
+{
+        (void)unused;
+        world_start();
+        become_master();
+        assert_true(answers(REQ_RELEASE, "", "ok 1\n"));
+        TURN_UNTIL(row_holder(""));
+        TURN_UNTIL(answers(REQ_OPERATION, "1", "ok done the lease is given back\n"));
+        assert_int_equal(hook_ran("switchover"), 1);
+
+        lw.others[0].says.candidate = lw.others[1].says.candidate = false;
+        become_master(); /* nobody else did it */
+        TURN_UNTIL(answers(REQ_RELEASE, "", "ok 2\n"));
+        TURN_UNTIL(answers(REQ_OPERATION, "2", "ok failed no node that is fit"));
+        assert_true(row_holder("n1"));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -151,6 +182,8 @@ int main(void)
                 LEAD_CASE(members_are_told_apart),
                 LEAD_CASE(first_the_database),
                 LEAD_CASE(what_it_is_for_itself),
+                LEAD_CASE(take_is_refused_while_the_holder_answers),
+                LEAD_CASE(release_is_done_when_it_is_given_back),
         };
 
         return cmocka_run_group_tests(tests, world_group_setup, server_group_teardown);

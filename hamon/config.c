@@ -111,3 +111,29 @@ int config_load(const char *file, struct config *c, struct buf *errors,
         f.mailcow = mailcow;
         return load_checked(&f, c, errors, ret_sources);
 }
+
+/* The guard goes by the ttl it was started with: where its watchdog is the fence, both change. */
+static bool wants_restart(const struct option *o, const struct config *old,
+                          const struct config *fresh)
+{
+        bool cluster = old->cluster.nodes.n > 0 || fresh->cluster.nodes.n > 0;
+        bool guarded = config_needs_watchdog(old) || config_needs_watchdog(fresh);
+
+        if (o->offset == offsetof(struct config, lease.ttl))
+                return cluster && guarded;
+        return o->mark == CONFIG_RESTART || (o->mark == CONFIG_CLUSTER && cluster);
+}
+
+void config_restart(const struct config *old, const struct config *fresh, struct buf *out)
+{
+        for (size_t i = 0; i < CONFIG_SPEC.n_options; i++) {
+                const struct option *o = &CONFIG_SPEC.options[i];
+                CLEANUP(buf_done) struct buf a = BUF(64 * 1024), b = BUF(64 * 1024);
+                if (!wants_restart(o, old, fresh))
+                        continue;
+                conf_format(o, old, &a);
+                conf_format(o, fresh, &b);
+                if (!str_eq(buf_str(&a), buf_str(&b)))
+                        buf_addf(out, "%s%s.%s", out->len > 0 ? ", " : "", o->section, o->key);
+        }
+}

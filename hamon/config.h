@@ -109,6 +109,15 @@ int config_load_client(const char *file, struct config *c, struct buf *errors);
 
 void config_free(struct config *c);
 
+/* Marks of OPTIONS[]: what a new value takes. */
+enum config_mark {
+        CONFIG_LIVE,    /* a reload */
+        CONFIG_CLUSTER, /* a restart, on a node of a cluster */
+        CONFIG_RESTART, /* a restart */
+};
+/* What a reload cannot change, as "cluster.nodes, peer.listen"; nothing = all of it can. */
+void config_restart(const struct config *old, const struct config *fresh, struct buf *out);
+
 enum { CLUSTER_MAX = 9, PEER_PORT = 9447 };
 
 struct cluster_node {

@@ -424,6 +424,7 @@ static void stop(struct daemon *d)
 {
         sd_notify_send("STOPPING=1");
         control_free(d->control);
+        lead_stop(d->lead);
         lead_free(d->lead); /* the lease stays ours, and what runs here runs on */
         docker_free(d->docker);
         galera_free(d->galera);

@@ -17,6 +17,51 @@ static void log_config_errors(const struct buf *errors)
         }
 }
 
+static void refused(const char *key)
+{
+        log_event(LOG_ERROR, "reload", LS("result", "refused"), LS("key", key),
+                  LS("msg", *key ? "wants a restart of hamon, which interrupts nothing; the old "
+                                   "configuration stays in force"
+                                 : "the old configuration stays in force"));
+}
+
+/* What only a restart can change is refused where hooks and steps would read the new file beside a
+ * daemon that goes by the old. A node of no cluster has neither. */
+static bool wants_restart(const struct config *old, const struct config *fresh)
+{
+        CLEANUP(buf_done) struct buf keys = BUF(4096);
+
+        config_restart(old, fresh, &keys);
+        if (keys.len == 0)
+                return false;
+        if (old->cluster.nodes.n > 0 || fresh->cluster.nodes.n > 0) {
+                refused(buf_str(&keys));
+                return true;
+        }
+        log_event(LOG_WARN, "reload", LS("key", buf_str(&keys)),
+                  LS("msg", "changes with the next restart only"));
+        return false;
+}
+
+/* Each changes nothing if it fails; what was changed before it is taken back. */
+static int take_over(struct daemon *d, const struct config *old, struct galera **ret)
+{
+        struct config fresh = d->config;
+
+        int r = daemon_make_galera(d, ret);
+        if (r == 0)
+                r = daemon_start_keepalived(d);
+        if (r < 0)
+                return r;
+        r = lead_reload(d->lead);
+        if (r < 0) {
+                d->config = *old;
+                daemon_start_keepalived(d);
+                d->config = fresh;
+        }
+        return r;
+}
+
 /* SIGHUP: a bad file is refused as a whole and the old configuration stays. */
 void daemon_reload(struct daemon *d)
 {
@@ -26,22 +71,19 @@ void daemon_reload(struct daemon *d)
 
         if (config_load(d->file, &fresh, &errors, NULL) < 0) {
                 log_config_errors(&errors);
-                log_event(LOG_ERROR, "reload", LS("result", "refused"),
-                          LS("msg", "the old configuration stays in force"));
+                refused("");
                 return;
         }
-        if (!str_eq(fresh.control.socket, old.control.socket))
-                log_event(LOG_WARN, "reload",
-                          LS("msg", "control.socket changes with the next restart only"));
-
+        if (wants_restart(&old, &fresh)) {
+                config_free(&fresh);
+                return;
+        }
         d->config = fresh;
-        if (daemon_make_galera(d, &galera) < 0 ||
-            daemon_start_keepalived(d) < 0) { /* both changed nothing */
+        if (take_over(d, &old, &galera) < 0) {
                 galera_free(galera);
                 d->config = old;
                 config_free(&fresh);
-                log_event(LOG_ERROR, "reload", LS("result", "refused"),
-                          LS("msg", "the old configuration stays in force"));
+                refused("");
                 return;
         }
         galera_free(d->galera);

@@ -143,7 +143,7 @@ const struct ha *lead_ha(const struct lead *l)
 
 /* ---- the probes: does mail work, seen from outside the containers? ---- */
 
-static void on_probe(void *arg, const struct probe_answer *a)
+void lead_on_probe(void *arg, const struct probe_answer *a)
 {
         struct lead *l = arg;
 
@@ -167,7 +167,7 @@ static int start_probes(struct lead *l)
         int r = timer_init(&l->probe_time, l->needs.loop, on_probe_time, l);
 
         if (r == 0)
-                r = probe_set_new(l->needs.loop, l->needs.config, on_probe, l, &l->probes);
+                r = probe_set_new(l->needs.loop, l->needs.config, lead_on_probe, l, &l->probes);
         if (r == 0)
                 timer_set(&l->probe_time, 0);
         return r;
@@ -175,7 +175,7 @@ static int start_probes(struct lead *l)
 
 /* ---- building up ---- */
 
-static int start_store(struct lead *l, uint64_t incarnation)
+int lead_make_store(const struct lead *l, uint64_t incarnation, struct store **ret)
 {
         const struct config *c = l->needs.config;
         CLEANUP(secret_wipe) char *password = NULL;
@@ -210,13 +210,14 @@ static int start_store(struct lead *l, uint64_t incarnation)
                                          .connect = CONNECT_MS,
                                          .answer = ANSWER_MS,
                                          .avoid = AVOID_MS };
-        return store_new(l->needs.loop, &sc, &l->store);
+        return store_new(l->needs.loop, &sc, ret);
 }
 
-static void start_ha(struct lead *l, uint64_t incarnation)
+void lead_ha_config(const struct lead *l, struct ha_config *ret)
 {
         const struct config *c = l->needs.config;
-        struct ha_config hc = {
+
+        *ret = (struct ha_config){
                 .lease = { .ttl = c->lease.ttl, .renew = c->lease.renew },
                 .breaker = { .wait = c->breaker.security_wait,
                              .max = (unsigned)c->breaker.max_failovers },
@@ -226,9 +227,7 @@ static void start_ha(struct lead *l, uint64_t incarnation)
                 .master_timeout = c->hooks.master_timeout,
                 .backup_timeout = c->hooks.backup_timeout,
         };
-
-        ha_config_fill(&hc);
-        ha_init(&l->ha, &hc, c->node.name, incarnation, loop_now(l->needs.loop));
+        ha_config_fill(ret);
 }
 
 static void on_hook(void *arg, const struct hook_result *r)
@@ -295,6 +294,7 @@ static void dir_of(char *dst, size_t size, const char *path)
 static int build(struct lead *l)
 {
         char path[LEAD_PATH + 16];
+        struct ha_config hc;
         uint64_t incarnation;
 
         dir_of(l->dir, sizeof l->dir, l->needs.config->control.socket);
@@ -304,11 +304,12 @@ static int build(struct lead *l)
                 log_event(LOG_ERROR, "incarnation", LS("file", path), LS("error", strerror(-r)));
                 return r;
         }
-        start_ha(l, incarnation);
+        lead_ha_config(l, &hc);
+        ha_init(&l->ha, &hc, l->needs.config->node.name, incarnation, loop_now(l->needs.loop));
         if ((r = timer_init(&l->wake, l->needs.loop, step, l)) < 0 ||
-            (r = start_store(l, incarnation)) < 0 || (r = start_hook(l)) < 0 ||
+            (r = lead_make_store(l, incarnation, &l->store)) < 0 || (r = start_hook(l)) < 0 ||
             (r = lead_guard_start(l)) < 0 || (r = lead_peer_start(l)) < 0 ||
-            (r = lead_rows_start(l)) < 0 || (r = start_probes(l)) < 0 ||
+            (r = lead_make_rows(l, &l->rows)) < 0 || (r = start_probes(l)) < 0 ||
             (r = lead_look_start(l)) < 0)
                 return r;
         l->maintenance = lead_maintenance_load(l);

@@ -28,6 +28,11 @@ struct lead_needs { /* all borrowed, and outlive it */
 
 /* -EINVAL: something of the configuration cannot be used; it has been logged. */
 int lead_new(const struct lead_needs *n, struct lead **ret);
+/* Another configuration stands in needs.config. < 0: it cannot be, that was logged, and nothing has
+ * changed. */
+int lead_reload(struct lead *l);
+/* Before lead_free() of a daemon that was told to end: where nothing writes, the guard may rest. */
+void lead_stop(struct lead *l);
 /* Ends nothing but itself: the lease, the guard and what runs here stay, for the next daemon. */
 void lead_free(struct lead *l);
 

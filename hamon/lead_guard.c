@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { ARM_WAIT_MS = 3000 };
+enum { ARM_WAIT_MS = 3000, STOP_WAIT_MS = 500 };
 
 bool lead_guarded(const struct lead *l, msec_t now)
 {
@@ -87,6 +87,23 @@ void lead_target(struct lead *l, const struct fence_target *t)
         l->target.n = t->n;
         memcpy(l->target.id, t->id, sizeof l->target.id);
         lead_wake(l);
+}
+
+/* A deadline of which nobody will tell it any more is only good where something may write. */
+void lead_stop(struct lead *l)
+{
+        const struct guard_answer *a = l ? guard_seen(l->guard) : NULL;
+        struct guard_message off = { .verb = GUARD_SAY_OFF, .epoch = l ? l->ha.lead_epoch : 0 };
+        struct guard_answer answer;
+        char path[LEAD_PATH + 16];
+
+        if (!a || a->mode != GUARD_IS_ARMED || l->out.guard != GUARD_OFF)
+                return;
+        snprintf(path, sizeof path, "%s/guard.sock", l->dir);
+        int r = guard_ask(path, &off, STOP_WAIT_MS, &answer);
+        if (r < 0)
+                log_event(LOG_WARN, "guard", LS("error", strerror(-r)),
+                          LS("msg", "was not told that nothing writes here"));
 }
 
 static void on_guard(void *arg)

@@ -113,6 +113,11 @@ struct lead {
         char dir[LEAD_PATH]; /* of the control socket: what must outlive the daemon, on tmpfs */
 };
 
+/* lead.c */
+void lead_ha_config(const struct lead *l, struct ha_config *ret);
+int lead_make_store(const struct lead *l, uint64_t incarnation, struct store **ret);
+void lead_on_probe(void *arg, const struct probe_answer *a);
+
 /* lead_facts.c */
 void lead_facts(struct lead *l, struct ha_facts *f, msec_t now);
 bool lead_looks_mounted(const char *where); /* /proc/self/mountinfo; touches no file system */
@@ -141,7 +146,7 @@ void lead_address_look(struct lead *l);
 bool lead_address_missing(const struct lead *l); /* as of the last look */
 
 /* lead_rows.c */
-int lead_rows_start(struct lead *l);
+int lead_make_rows(struct lead *l, struct rows **ret);
 void lead_rows_tick(struct lead *l);
 
 /* lead_peer.c */
@@ -149,6 +154,7 @@ int lead_peer_start(struct lead *l);
 size_t lead_index(const struct lead *l, const char *name); /* in [cluster] nodes; its n = none */
 void lead_peer_tick(struct lead *l);                       /* ask everybody */
 void lead_peer_facts(struct lead *l, struct ha_facts *f, msec_t now);
+bool lead_peer_outlasts(const struct lead *l); /* the holder's ttl is longer than ours */
 bool lead_peer_answers(const struct lead *l, const char *name, msec_t now); /* freshly */
 void lead_others(struct lead *l, const struct ha_action *a);                /* HINT, ASK */
 

@@ -79,6 +79,16 @@ void lead_peer_facts(struct lead *l, struct ha_facts *f, msec_t now)
                          o->ended_at >= o->asked_at;
 }
 
+/* R: who waits less long than the holder believes in its lease must not take it. All nodes should
+ * have the same ttl, but they get another one by and by. */
+bool lead_peer_outlasts(const struct lead *l)
+{
+        size_t i = lead_index(l, l->ha.lease.row.holder);
+
+        return i < l->needs.config->cluster.nodes.n && l->others[i].heard &&
+               l->others[i].state.ttl_ms > l->needs.config->lease.ttl;
+}
+
 /* ---- asking ---- */
 
 static void on_state(void *arg, const struct peer_answer *a)
@@ -142,6 +152,7 @@ static void own_words(struct lead *l, struct buf *out)
         msec_t now = loop_now(l->needs.loop);
         struct peer_state s = { .epoch = h->lease.held ? h->lease.epoch : h->lease.row.epoch,
                                 .incarnation = h->lease.incarnation,
+                                .ttl_ms = l->needs.config->lease.ttl,
                                 .mounted = l->mounted,
                                 .candidate = l->candidate };
 

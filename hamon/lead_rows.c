@@ -22,7 +22,7 @@ static void on_rows(void *arg, const struct rows_node *nodes, size_t n)
         }
 }
 
-int lead_rows_start(struct lead *l)
+int lead_make_rows(struct lead *l, struct rows **ret)
 {
         const struct config *c = l->needs.config;
         CLEANUP(secret_wipe) char *password = NULL;
@@ -42,8 +42,7 @@ int lead_rows_start(struct lead *l)
                                         .me = c->node.name,
                                         .connect = CONNECT_MS,
                                         .answer = ANSWER_MS };
-        l->rows_at = -PAUSE_MS;
-        return rows_new(l->needs.loop, &rc, on_rows, l, &l->rows);
+        return rows_new(l->needs.loop, &rc, on_rows, l, ret);
 }
 
 /* Each row is a commit of the whole cluster: at most about one a second, however short the tick. */
@@ -53,7 +52,7 @@ void lead_rows_tick(struct lead *l)
         msec_t now = loop_now(l->needs.loop);
         int rank = config_cluster_rank(l->needs.config);
 
-        if (now - l->rows_at < PAUSE_MS || rank < 0)
+        if ((l->rows_at && now - l->rows_at < PAUSE_MS) || rank < 0)
                 return;
         l->rows_at = now;
         rows_put_node(l->rows, config_cluster_node(l->needs.config, (size_t)rank).address,

@@ -28,6 +28,11 @@ static void hindrance(struct lead *l, msec_t now, struct buf *out)
                          "this node lost the lead for cause and waits %s more; hamon ack ends "
                          "that",
                          seconds(h->breaker.banned_until - now, time, sizeof time));
+        else if (h->state == ST_STANDBY && lead_peer_outlasts(l))
+                buf_addf(out,
+                         "the lease.ttl of %s is longer than that of this node, which would "
+                         "not wait long enough",
+                         h->lease.row.holder);
         else if (h->state != ST_STANDBY || node_candidate(n) == FIT)
                 buf_adds(out, guard_ready(l->guard) || h->state != ST_STANDBY
                                       ? h->why_not

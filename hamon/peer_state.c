@@ -23,6 +23,7 @@ static const struct field {
         { "verdict", WORD, AT(verdict), SIZE(verdict) },
         { "reason", WORD, AT(reason), SIZE(reason) },
         { "incarnation", HEX, AT(incarnation), SIZE(incarnation) },
+        { "ttl_ms", TIME, AT(ttl_ms), SIZE(ttl_ms) },
         { "vrrp", WORD, AT(vrrp), SIZE(vrrp) },
         { "mounted", YES, AT(mounted), SIZE(mounted) },
         { "candidate", YES, AT(candidate), SIZE(candidate) },

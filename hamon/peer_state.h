@@ -8,6 +8,7 @@ struct peer_state {
         char verdict[16], reason[64], vrrp[16];
         uint64_t epoch, incarnation;
         msec_t valid_ms; /* what is left of its lease, by its own clock; 0 = it does not hold it */
+        msec_t ttl_ms;   /* its lease.ttl; 0 = it does not say */
         bool mounted, candidate;
 };
 

@@ -39,6 +39,7 @@ struct option {
         const char *def;            /* default as it would be written; "" = empty */
         const char *mailcow;        /* name in mailcow.conf, or NULL */
         const char *help;           /* one or more short sentences */
+        unsigned mark;              /* the program's own */
 };
 
 struct conf_spec {

@@ -412,6 +412,20 @@ void ha_init(struct ha *h, const struct ha_config *c, const char *me, uint64_t i
         lease_init(&h->lease, me, incarnation, c->lease, now);
 }
 
+bool ha_reconfigure(struct ha *h, const struct ha_config *c, msec_t now)
+{
+        const struct lease *l = &h->lease;
+        bool ours = l->held || l->claiming || l->names_us || l->op == OP_TAKE ||
+                    h->state == ST_CLAIMING || ha_may_write(h->state);
+
+        if (ours && c->lease.ttl > h->config.lease.ttl)
+                return false;
+        h->config = *c;
+        lease_set_rule(&h->lease, c->lease);
+        lease_hurry(&h->lease, now);
+        return true;
+}
+
 struct ha_permit ha_permit(const struct ha *h, uint64_t epoch, msec_t now)
 {
         struct ha_permit p = { .epoch = h->lease.epoch };

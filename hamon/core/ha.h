@@ -263,6 +263,11 @@ struct ha { /* ha_init(); read it for status, change nothing */
 void ha_init(struct ha *h, const struct ha_config *c, const char *me, uint64_t incarnation,
              msec_t now);
 
+/* Another configuration while it runs; rank and n_nodes must be the same. False, and nothing has
+ * changed, if ttl would grow while the lease is ours or may become so: the others wait by the old
+ * one (R). */
+bool ha_reconfigure(struct ha *h, const struct ha_config *c, msec_t now);
+
 /* The statement under way ended. `row` only for a READ that is DONE. Then call ha_step(). */
 void ha_answer(struct ha *h, enum lease_answer a, const struct lease_row *row, msec_t now);
 

@@ -328,6 +328,15 @@ msec_t lease_renewed(const struct lease *l, msec_t now)
         return now - (l->valid_until - (l->rule.ttl - l->rule.margin));
 }
 
+void lease_set_rule(struct lease *l, struct lease_rule rule)
+{
+        msec_t until = l->valid_until - (l->rule.ttl - l->rule.margin) + (rule.ttl - rule.margin);
+
+        if (l->held && until < l->valid_until)
+                l->valid_until = until;
+        l->rule = rule;
+}
+
 void lease_hurry(struct lease *l, msec_t now)
 {
         if (l->next_at > now)

@@ -142,5 +142,8 @@ bool lease_take_counts(const struct lease *l);
 /* ms since the start of the last renewal that is known to be committed; while held. */
 msec_t lease_renewed(const struct lease *l, msec_t now);
 
+/* Another rule while it lives. What is held never gets longer by it, only shorter. */
+void lease_set_rule(struct lease *l, struct lease_rule rule);
+
 /* Let the next statement be due now. */
 void lease_hurry(struct lease *l, msec_t now);

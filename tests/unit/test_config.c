@@ -384,6 +384,43 @@ static void test_good_clusters(void **state)
         }
 }
 
+/* What a reload can change, and what it cannot. */
+static void test_restart(void **state)
+{
+        static const struct {
+                const char *before, *after, *keys;
+        } CASES[] = {
+                { CLUSTER DEVICE, CLUSTER DEVICE, "" },
+                { CLUSTER DEVICE,
+                  CLUSTER DEVICE
+                  "[lease]\nttl = 20s\n[check]\ngrace = 1s\n[watchdog]\nmode = off\n",
+                  "lease.ttl, watchdog.mode" },
+                { CLUSTER DEVICE "[local]\nfence_command = /bin/true\n",
+                  CLUSTER DEVICE "[local]\nfence_command = /bin/true\n[lease]\nttl = 20s\n", "" },
+                { CLUSTER DEVICE,
+                  "[node]\nname = n2\n[cluster]\nnodes = n1=10.0.0.1 n2=10.0.0.3\n" DEVICE
+                  "[peer]\nlisten = 0.0.0.0\n[log]\nevents = /x\n",
+                  "node.name, cluster.nodes, peer.listen, log.events" },
+                { "", "[node]\nname = n7\n[volume]\nid = 8\n[lease]\nttl = 20s\n", "" },
+                { "", "[control]\nsocket = /x/y\n", "control.socket" },
+                { "", CLUSTER DEVICE,
+                  "node.name, cluster.nodes, volume.provider, volume.device, "
+                  "volume.uuid, volume.mount" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+                CLEANUP(buf_done) struct buf errors = BUF(8192), keys = BUF(8192);
+                CLEANUP(config_free) struct config a = { .node = { .name = NULL } };
+                CLEANUP(config_free) struct config b = { .node = { .name = NULL } };
+
+                assert_int_equal(load(CASES[i].before, &a, &errors), 0);
+                assert_int_equal(load(CASES[i].after, &b, &errors), 0);
+                config_restart(&a, &b, &keys);
+                assert_string_equal(buf_str(&keys), CASES[i].keys);
+        }
+}
+
 static void test_places(void **state)
 {
         (void)state;
@@ -516,6 +553,7 @@ int main(void)
                 T(test_where),
                 T(test_refusals),
                 T(test_places),
+                T(test_restart),
                 T(test_good_clusters),
                 T(test_peer_listen),
                 T(test_places_elsewhere),

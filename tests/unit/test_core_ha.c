@@ -391,6 +391,46 @@ static void test_row_behind(void **unused)
         assert_int_equal(await_hook(HOOK_MASTER, MODE_PROMOTE, 2000)->epoch, 41);
 }
 
+/* R: nobody believes in its lease for longer than the others wait. */
+static void test_reconfigure(void **unused)
+{
+        struct ha_config c;
+
+        (void)unused;
+        to_master();
+        c = h.config;
+        c.lease.ttl = TTL + 1;
+        assert_false(ha_reconfigure(&h, &c, now));
+        assert_int_equal(h.config.lease.ttl, TTL);
+        msec_t began = h.lease.valid_until - (TTL - MARGIN);
+        c.lease = (struct lease_rule){ .ttl = 5000, .renew = 300 };
+        ha_config_fill(&c);
+        assert_true(ha_reconfigure(&h, &c, now));
+        assert_int_equal(h.lease.valid_until, began + 4000);
+        assert_int_equal(lease_renewed(&h.lease, now), now - began);
+        step();
+        step(); /* and renewed at once, by the new rule */
+        assert_int_equal(h.lease.valid_until, sent_at + 4000);
+        assert_int_equal(h.state, ST_MASTER);
+
+        fresh(0); /* another one's: ours may grow */
+        held_by("n2", OTHER);
+        until(ST_STANDBY, 1000);
+        pass(3000);
+        assert_int_equal(h.state, ST_STANDBY);
+        c.lease.ttl = 3 * TTL;
+        ha_config_fill(&c);
+        assert_true(ha_reconfigure(&h, &c, now));
+        pass(2 * TTL);
+        assert_int_equal(h.state, ST_STANDBY); /* and so does the wait */
+
+        fresh(0); /* nor while a take of ours may come through */
+        until(ST_CLAIMING, 5000);
+        c = h.config;
+        c.lease.ttl = TTL + 1;
+        assert_false(ha_reconfigure(&h, &c, now));
+}
+
 int main(void)
 {
 #define CASE(t) cmocka_unit_test_setup(t, fixture_setup)
@@ -414,6 +454,7 @@ int main(void)
                 CASE(test_gives_up),
                 CASE(test_epoch_file),
                 CASE(test_row_behind),
+                CASE(test_reconfigure),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

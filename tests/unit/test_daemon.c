@@ -265,11 +265,48 @@ static void test_reload_with_another_socket(void **state)
         configure((struct settings){ .name = "moved", .sock = "sock2" });
         kill(fx.daemon, SIGHUP);
         EVENTUALLY(says("status", "moved  standby  fit (ok)")); /* at the old place */
-        assert_true(logged("control.socket changes with the next restart only"));
+        assert_true(logged("key=control.socket msg=\"changes with the next restart only\""));
         assert_int_equal(daemon_stop(), 0);
         daemon_start();
         EVENTUALLY((hamon("check", NULL), fx.ran.code == 0)); /* by the file: the new place */
         assert_false(says("check", "fit "));
+}
+
+/* A node of a cluster, whose database nobody knows the lease of. */
+static void configure_cluster(const char *nodes, const char *grace)
+{
+        char more[1024], check[128];
+        const char *d = fx.tmp.path;
+
+        put_file(at(&fx.tmp, "secret"), "a secret of the cluster\n");
+        assert_int_equal(chmod(at(&fx.tmp, "secret"), 0600), 0);
+        snprintf(check, sizeof check,
+                 "interval = 60ms\ntimeout = 5s\ngrace = %s\nstale = 20s\nresync = 1s\n", grace);
+        snprintf(more, sizeof more,
+                 "[cluster]\nnodes = n1=127.0.0.1 %s\nsecret_file = %s/secret\n"
+                 "[peer]\nlisten = 127.0.0.1:%d\n[hooks]\ndir = %s\n"
+                 "[volume]\nprovider = local\ndevice = %s/disk\nuuid = x\nmount = %s/vol\n",
+                 nodes, d, 20000 + (int)getpid() % 20000, d, d, d);
+        configure((struct settings){ .check = check, .more = more });
+}
+
+static void test_reload_in_a_cluster(void **state)
+{
+        (void)state;
+        configure_cluster("n2=127.0.0.2", "100ms");
+        daemon_start();
+        EVENTUALLY(says("check", "fit role=standby reason=ok "));
+        configure_cluster("n2=127.0.0.3", "100ms");
+        kill(fx.daemon, SIGHUP);
+        EVENTUALLY(logged("result=refused key=cluster.nodes"));
+        assert_true(logged("wants a restart of hamon, which interrupts nothing"));
+        configure_cluster("n2=127.0.0.2", "9s");
+        kill(fx.daemon, SIGHUP);
+        EVENTUALLY(logged("event=reload result=done") || logged("result=done"));
+        assert_true(says("status-json", "{\"node\":\"n1\""));
+        assert_true(says("check", "fit "));
+        unlink(at(&fx.tmp, "secret"));
+        assert_int_equal(daemon_stop(), 0);
 }
 
 /* ---- keepalived ---- */
@@ -403,6 +440,7 @@ int main(void)
                 T(test_refused_reload_keeps_the_connection),
                 T(test_reload_keeps_the_role),
                 T(test_reload_with_another_socket),
+                T(test_reload_in_a_cluster),
                 T(test_notify),
                 T(test_fifo),
                 T(test_fifo_over_a_restart),

@@ -23,6 +23,7 @@ static const struct peer_state STATE = { .name = "n1",
                                          .epoch = UINT64_MAX,
                                          .incarnation = 0xfedcba9876543210,
                                          .valid_ms = 8123,
+                                         .ttl_ms = 10000,
                                          .mounted = true };
 
 static void test_state(void **unused)
@@ -35,7 +36,7 @@ static void test_state(void **unused)
         assert_string_equal(buf_str(&b),
                             "name=n1 role=master state=MASTER epoch=18446744073709551615 "
                             "valid_ms=8123 verdict=fit reason=ok incarnation=fedcba9876543210 "
-                            "vrrp= mounted=yes candidate=no");
+                            "ttl_ms=10000 vrrp= mounted=yes candidate=no");
         memset(&s, 0xff, sizeof s);
         assert_int_equal(peer_state_parse(buf_str(&b), &s), 0);
         assert_string_equal(s.name, STATE.name);
@@ -45,7 +46,7 @@ static void test_state(void **unused)
         assert_string_equal(s.reason, STATE.reason);
         assert_string_equal(s.vrrp, "");
         assert_true(s.epoch == STATE.epoch && s.incarnation == STATE.incarnation);
-        assert_true(s.valid_ms == 8123 && s.mounted && !s.candidate);
+        assert_true(s.valid_ms == 8123 && s.ttl_ms == 10000 && s.mounted && !s.candidate);
 
         negative.valid_ms = -5;
         buf_reset(&b);

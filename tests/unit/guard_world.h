@@ -41,7 +41,7 @@ static inline bool in_mode(enum guard_mode mode)
         return ask(GUARD_SAY_STATUS, 0, 0) == 0 && w.a.mode == mode;
 }
 
-static inline void PRINTF(1, 2) begin(const char *fmt, ...)
+static inline void PRINTF(1, 2) write_conf(const char *fmt, ...)
 {
         char more[700];
         va_list ap;
@@ -50,6 +50,11 @@ static inline void PRINTF(1, 2) begin(const char *fmt, ...)
         vsnprintf(more, sizeof more, fmt, ap);
         va_end(ap);
         put_file(at(&w.t, "conf"), "[control]\nsocket = %s/sock\n%s", w.t.path, more);
+}
+
+static inline void begin(const char *more)
+{
+        write_conf("%s", more);
         start_guard();
         EVENTUALLY(in_mode(GUARD_IS_OFF));
 }

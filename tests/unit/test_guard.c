@@ -7,7 +7,7 @@ static void arms_and_fences(void **state)
         struct stat st;
 
         (void)state;
-        begin("%s", "");
+        begin("");
         container_run(&w.c, hierarchy(), "%s", false);
         assert_int_equal(lstat(at(&w.t, "guard.sock"), &st), 0);
         assert_int_equal(st.st_mode & 0777, 0600);
@@ -57,7 +57,7 @@ static void run_client(void)
 
 static void a_daemon_that_stops(int signal_of_it)
 {
-        begin("%s", "");
+        begin("");
         container_run(&w.c, hierarchy(), "docker-%s.scope", false);
         run_client();
         EVENTUALLY(in_mode(GUARD_IS_ARMED));
@@ -84,7 +84,7 @@ static void a_daemon_that_is_killed(void **state)
 static void its_own_death(void **state)
 {
         (void)state;
-        begin("%s", "");
+        begin("");
         container_run(&w.c, hierarchy(), "%s", false);
         assert_int_equal(ask(GUARD_SAY_ARM, 5, clock_ms() + 600), 0);
         end_child(&w.guard); /* kill -9 */
@@ -122,7 +122,7 @@ static void frozen_itself(void **state)
         struct guard_message late = { .verb = GUARD_SAY_STATUS, .epoch = 5 };
 
         (void)state;
-        begin("%s", "");
+        begin("");
         container_run(&w.c, hierarchy(), "%s", false);
         msec_t deadline = clock_ms() + 300;
         assert_int_equal(ask(GUARD_SAY_ARM, 5, deadline), 0);
@@ -145,7 +145,7 @@ static void garbage_and_crowds(void **state)
         int fds[20];
 
         (void)state;
-        begin("%s", "");
+        begin("");
         assert_int_equal(ask(GUARD_SAY_ARM, 5, clock_ms() + 60000), 0);
         memset(junk, 'x', sizeof junk);
         for (size_t len = 1; len <= sizeof junk; len *= 10) {

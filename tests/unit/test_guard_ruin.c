@@ -34,7 +34,7 @@ static int arm_volume(msec_t deadline, const char *device, dev_t dev)
 static void a_disk_that_hangs(void **state)
 {
         (void)state;
-        begin("%s", "");
+        begin("");
         disk_make(&w.t, &outer.disk, "image", DISK_UUID, 64);
         str_copy(outer.mount, sizeof outer.mount, at(&w.t, "outer"));
         mkdir(outer.mount, 0755);
@@ -63,7 +63,7 @@ static void a_device_without_its_name(void **state)
         struct stat st;
 
         (void)state;
-        begin("%s", "");
+        begin("");
         volume_make(&inner, &w.t, "image", "mnt");
         assert_int_equal(stat(inner.disk.device, &st), 0);
         mkdir(at(&w.t, "bind"), 0755);

@@ -2,12 +2,20 @@
 #include "tests/unit/guard_world.h"
 
 /* A cluster whose volume only the watchdog keeps from a silent holder, unless `more` says else. */
+static void write_cluster(const char *ttl, const char *more)
+{
+        write_conf("[cluster]\nnodes = a=192.0.2.1, b=192.0.2.2, c=192.0.2.3\n[node]\nname = a\n"
+                   "[lease]\nttl = %s\n[volume]\nprovider = local\nuuid = u\ndevice = "
+                   "/dev/no\nmount = "
+                   "/no\n[watchdog]\ndevice = %s\n%s",
+                   ttl, at(&w.t, "dog"), more);
+}
+
 static void begin_cluster(const char *ttl, const char *more)
 {
-        begin("[cluster]\nnodes = a=192.0.2.1, b=192.0.2.2, c=192.0.2.3\n[node]\nname = a\n"
-              "[lease]\nttl = %s\n[volume]\nprovider = local\nuuid = u\ndevice = /dev/no\nmount = "
-              "/no\n[watchdog]\ndevice = %s\n%s",
-              ttl, at(&w.t, "dog"), more);
+        write_cluster(ttl, more);
+        start_guard();
+        EVENTUALLY(in_mode(GUARD_IS_OFF));
 }
 
 static void start_dog(const char *timeout, const char *ttl, const char *more)
@@ -104,16 +112,22 @@ static void without_one_it_says_so(void **state)
         assert_true(guard_acked(w.g) > 0);
 }
 
-/* One second is the least that a device knows: too long for this ttl. */
-static void too_slow_a_watchdog_is_none(void **state)
+/* One second is the least that a device knows: this is the shortest ttl it is quick enough for, and
+ * with a shorter one nobody starts. */
+static void a_ttl_it_is_too_slow_for_is_refused(void **state)
 {
         (void)state;
         assert_int_equal(mkfifo(at(&w.t, "dog"), 0600), 0);
         CLEANUP(closep) int dog = open(at(&w.t, "dog"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
         assert_true(dog >= 0);
-        begin_cluster("1s\nrenew = 100ms", "");
-        EVENTUALLY(in_mode(GUARD_IS_OFF) && w.a.watchdog); /* petted all the same */
-        assert_true(w.a.lacks_watchdog);
+        begin_cluster("2500ms\nrenew = 100ms", "");
+        EVENTUALLY(in_mode(GUARD_IS_OFF) && w.a.watchdog);
+        assert_false(w.a.lacks_watchdog);
+        end_child(&w.guard);
+        write_cluster("2499ms\nrenew = 100ms", "");
+        start_guard();
+        assert_int_equal(wait_end(&w.guard), 78);
+        assert_true(file_has(at(&w.t, "log"), "conf:8: [lease] ttl must be at least 2500ms"));
 }
 
 /* `tail`: what the watchdog heard last. */
@@ -164,10 +178,14 @@ static void but_does_where_storage_fences(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                CASE(no_proof_no_petting),         CASE(it_ends_in_time_for_the_next_holder),
-                CASE(proof_brings_it_back),        CASE(without_one_it_says_so),
-                CASE(too_slow_a_watchdog_is_none), CASE(a_stop_while_off_disarms),
-                CASE(a_stop_while_armed_does_not), CASE(but_does_where_storage_fences),
+                CASE(no_proof_no_petting),
+                CASE(it_ends_in_time_for_the_next_holder),
+                CASE(proof_brings_it_back),
+                CASE(without_one_it_says_so),
+                CASE(a_ttl_it_is_too_slow_for_is_refused),
+                CASE(a_stop_while_off_disarms),
+                CASE(a_stop_while_armed_does_not),
+                CASE(but_does_where_storage_fences),
         };
 
         return cmocka_run_group_tests(tests, own_mounts, NULL);

@@ -70,38 +70,63 @@ static size_t normalise(const char *s, char *dst, size_t size)
         return len;
 }
 
-static bool answered(const struct gate *g, const struct gate_try *t, const struct ticket *ticket)
+static int answered(const struct gate *g, const struct gate_try *t, struct ticket *ticket,
+                    int64_t now)
 {
         char want[GATE_ANSWER] = "", have[GATE_ANSWER] = "";
 
-        if (gate_answer(g->keys, ticket, t->kind, want) < 0)
-                return false;
+        (void)now;
+        int r = gate_answer(g->keys, ticket, t->kind, want);
+        if (r < 0)
+                return r;
         size_t len = normalise(t->response, have, sizeof have);
         return len == strlen(want) && keys_equal(want, have, sizeof want);
 }
 
-static bool worked(const struct gate *g, const struct gate_try *t, const struct ticket *ticket)
+static int worked(const struct gate *g, const struct gate_try *t, struct ticket *ticket,
+                  int64_t now)
 {
         (void)g;
+        (void)now;
         return pow_check(t->ticket, ticket->count, t->response);
 }
 
-static bool passed_before(const struct gate *g, const struct gate_try *t,
-                          const struct ticket *ticket)
+/* The claim has the nonce for its name. It must outlive all passes that can follow. */
+static int invited(const struct gate *g, const struct gate_try *t, struct ticket *ticket,
+                   int64_t now)
+{
+        struct invite v;
+
+        int r = invite_claim(g->invites, t->response, ticket->nonce,
+                             now + g->ttl * (GATE_PASSES + 1), now, &v);
+        if (r == -ENOENT || r == -EKEYREVOKED || r == -EKEYEXPIRED || r == -EDQUOT)
+                return 0;
+        if (r < 0)
+                return r;
+        size_t len = strlen(v.domain);
+        memcpy(ticket->payload, ticket->nonce, INVITE_CLAIM);
+        memcpy(ticket->payload + INVITE_CLAIM, v.domain, len);
+        ticket->payload_len = INVITE_CLAIM + len;
+        return 1;
+}
+
+static int passed_before(const struct gate *g, const struct gate_try *t, struct ticket *ticket,
+                         int64_t now)
 {
         (void)g;
         (void)t;
         (void)ticket;
-        return true; /* the ticket itself is the answer */
+        (void)now;
+        return 1; /* the ticket itself is the answer */
 }
 
 static const struct {
         enum ticket_kind ticket;
-        bool (*right)(const struct gate *g, const struct gate_try *t, const struct ticket *ticket);
+        int (*right)(const struct gate *g, const struct gate_try *t, struct ticket *ticket,
+                     int64_t now); /* 1 right, 0 wrong, -errno: nobody knows */
 } GATES[GATE_KIND_COUNT_] = {
-        [GATE_IMAGE] = { TICKET_FORM, answered },
-        [GATE_AUDIO] = { TICKET_FORM, answered },
-        [GATE_POW] = { TICKET_FORM, worked },
+        [GATE_IMAGE] = { TICKET_FORM, answered },     [GATE_AUDIO] = { TICKET_FORM, answered },
+        [GATE_POW] = { TICKET_FORM, worked },         [GATE_INVITE] = { TICKET_FORM, invited },
         [GATE_PASS] = { TICKET_PASS, passed_before },
 };
 
@@ -120,8 +145,9 @@ static enum gate_end from_ticket(enum ticket_end end)
 
 static bool gate_on(const struct gate *g, enum gate_kind kind)
 {
-        return kind < GATE_KIND_COUNT_ && GATES[kind].right &&
-               (kind == GATE_PASS || g->kinds & 1u << kind);
+        if (kind >= GATE_KIND_COUNT_ || (kind == GATE_INVITE && !g->invites))
+                return false;
+        return kind == GATE_PASS || g->kinds & 1u << kind;
 }
 
 enum gate_end gate_try(const struct gate *g, const struct gate_try *t, int64_t now,
@@ -142,9 +168,11 @@ enum gate_end gate_try(const struct gate *g, const struct gate_try *t, int64_t n
         int r = spent_take(g->spent, &ticket, g->ttl, now);
         if (r < 0)
                 return r == -EALREADY ? GATE_SPENT : GATE_DOWN;
-        if (strnlen(t->response, GATE_RESPONSE + 1) > GATE_RESPONSE ||
-            !GATES[t->kind].right(g, t, &ticket))
+        if (strnlen(t->response, GATE_RESPONSE + 1) > GATE_RESPONSE)
                 return GATE_WRONG;
+        r = GATES[t->kind].right(g, t, &ticket, now);
+        if (r <= 0)
+                return r < 0 ? GATE_DOWN : GATE_WRONG;
         *ret = ticket;
         return GATE_PASSED;
 }
@@ -176,4 +204,24 @@ int gate_pass(const struct gate *g, const struct ticket *passed, int64_t now, ch
         t.count--;
         t.kind = TICKET_PASS;
         return ticket_issue(g->keys, &t, g->bind, now, ret);
+}
+
+/* ---- invites ---- */
+
+_Static_assert(INVITE_CLAIM + INVITE_DOMAIN - 1 <= TICKET_PAYLOAD, "claim and domain fit");
+_Static_assert((int)INVITE_CLAIM == (int)TICKET_NONCE, "a nonce names a claim");
+
+void gate_invite_domain(const struct ticket *passed, char ret[INVITE_DOMAIN])
+{
+        size_t len = passed->payload_len > INVITE_CLAIM ? passed->payload_len - INVITE_CLAIM : 0;
+
+        memcpy(ret, passed->payload + INVITE_CLAIM, MIN(len, INVITE_DOMAIN - 1U));
+        ret[MIN(len, INVITE_DOMAIN - 1U)] = '\0';
+}
+
+int gate_settle(const struct gate *g, const struct ticket *passed, bool used)
+{
+        if (passed->payload_len < INVITE_CLAIM || !g->invites)
+                return 0;
+        return invite_settle(g->invites, passed->payload, used);
 }

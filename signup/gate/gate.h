@@ -6,6 +6,7 @@
  * Thread-safe; a struct gate is read only. */
 #pragma once
 
+#include "signup/gate/invite.h"
 #include "signup/gate/spent.h"
 
 enum gate_kind {
@@ -34,9 +35,10 @@ enum gate_end {
 struct gate {
         const struct keys *keys;
         struct spent *spent;
-        unsigned kinds;       /* bits 1u << GATE_...; GATE_PASS is always on */
-        const char *bind;     /* the portal's own address */
-        int64_t min_age, ttl; /* of form tickets, seconds */
+        const struct invites *invites; /* NULL: there are none */
+        unsigned kinds;                /* bits 1u << GATE_...; GATE_PASS is always on */
+        const char *bind;              /* the portal's own address */
+        int64_t min_age, ttl;          /* of form tickets, seconds */
 };
 
 struct gate_try {
@@ -71,6 +73,13 @@ enum gate_end gate_try(const struct gate *g, const struct gate_try *t, int64_t n
 enum { GATE_PASSES = 5 };
 int gate_pass(const struct gate *g, const struct ticket *passed, int64_t now,
               char ret[TICKET_TEXT]);
+
+/* The domain an invite is for, "" = any, or no invite was given. */
+void gate_invite_domain(const struct ticket *passed, char ret[INVITE_DOMAIN]);
+
+/* At the end, after gate_try() with an invite, also of passes that came of it: the account is there
+ * (`used`) or will not be. Zero also if there was no invite. */
+int gate_settle(const struct gate *g, const struct ticket *passed, bool used);
 
 /* What the image shows, what the voice says: derived, never stored, different for each. */
 int gate_answer(const struct keys *k, const struct ticket *t, enum gate_kind kind,

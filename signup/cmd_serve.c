@@ -39,6 +39,9 @@ static int serve(const struct config *config, struct site *s)
         int fd = -1;
 
         log_init(STDERR_FILENO, (enum log_level)config->log.level);
+        if (s->db && tables_create(s->db, &error) < 0) /* until it is there nobody passes a gate */
+                note(LOG_ERROR, "store_down", LS("msg", buf_str(&error)));
+        buf_reset(&error);
         int r = server_listen(config, &fd, &error);
         if (r < 0) {
                 note(LOG_ERROR, "no_socket", LS("msg", buf_str(&error)));

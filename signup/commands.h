@@ -22,6 +22,7 @@ extern const size_t N_COMMANDS;
 int cmd_serve(const struct cli *c);
 int cmd_check_config(const struct cli *c);
 int cmd_config(const struct cli *c);
+int cmd_invite(const struct cli *c);
 int cmd_pending(const struct cli *c);
 int cmd_version(const struct cli *c);
 int cmd_help(const struct cli *c);

@@ -216,6 +216,8 @@ static void check_gate(struct check *k)
                 mistake(k, &c->gate.kinds, "must name at least one of image, audio, pow, invite");
         if (c->signup.mode == MODE_INVITE && !strlist_has(&c->gate.kinds, "invite"))
                 mistake(k, &c->gate.kinds, "must contain invite when mode is invite");
+        if (c->store.kind != STORE_GALERA && strlist_has(&c->gate.kinds, "invite"))
+                mistake(k, &c->gate.kinds, "invite needs [store] kind = galera");
         if (c->gate.min_age >= c->gate.ttl)
                 mistake(k, &c->gate.min_age, "must be shorter than ttl");
 }

@@ -86,8 +86,9 @@ static const struct option OPTIONS[] = {
              "Tag of a mailbox that waits for approval."),
         ROW(mailbox, force_pw_update, OPT_BOOL, "off",
             "The password has to be changed at the first login.", .min = 0),
-        LIST(gate, kinds, "pow image audio invite",
-             "Proofs of which one must be given: image, audio, pow, invite."),
+        LIST(gate, kinds, "pow image audio",
+             "Proofs of which one must be given: image, audio, pow, invite (needs store.kind = "
+             "galera)."),
         TIME(gate, ttl, MINUTE, HOUR, "10m", "How long a form is valid."),
         TIME(gate, min_age, 0, MINUTE, "3s", "Forms that come back faster are not a person's."),
         FILE_(gate, secret_file, "/etc/mailcow-ha/signup.secret",

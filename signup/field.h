@@ -22,6 +22,7 @@ struct field_rules {
 struct problem {
         const char *text; /* NULL = nothing */
         uint64_t min, max;
+        const char *domain;
 };
 
 struct account { /* all of it checked; the password as it was typed */

@@ -12,6 +12,7 @@ const struct command COMMANDS[] = {
         { "check-config", "", "read signup.conf, pages and texts, and say what is wrong",
           cmd_check_config },
         { "config", "[--defaults]", "the configuration in force, or all defaults", cmd_config },
+        { "invite", "new|list|revoke ...", "codes for those who may sign up", cmd_invite },
         { "pending", "list|approve ADDRESS|reject ADDRESS", "requests that wait for approval",
           cmd_pending },
         { "version", "", "version of this program", cmd_version },

@@ -161,7 +161,9 @@ static void fill_errors(struct form_page *p)
                 const struct problem *problem = &p->s->problems[i];
                 if (!problem->text)
                         continue;
-                const struct text_values values = { .min = problem->min, .max = problem->max };
+                const struct text_values values = { .min = problem->min,
+                                                    .max = problem->max,
+                                                    .domain = problem->domain };
                 const char *text = visit_text(v, problem->text, &values);
                 v->view.v[FIELDS[i].error] = text;
                 add_error(v, FIELDS[i].name, text);

@@ -26,8 +26,9 @@ struct submit {
         struct account account;
         struct problem problems[FIELD_COUNT];
         char marker[MARKER];
-        struct ticket passed;    /* after a gate */
-        char again[TICKET_TEXT]; /* lets the next try of this visitor through */
+        struct ticket passed;        /* after a gate */
+        char invited[INVITE_DOMAIN]; /* for which domain */
+        char again[TICKET_TEXT];     /* lets the next try of this visitor through */
         bool has_again, suspicious;
         unsigned taken; /* buckets that were taken from: bits 1u << enum limit_kind */
 };
@@ -57,10 +58,21 @@ static int again(struct submit *s, int status, const char *alert, const char *ga
         return form_show(s->v, &state);
 }
 
+/* What an invite was for has happened, or will not. */
+static void settle(const struct submit *s, bool used)
+{
+        int r = gate_settle(&s->v->site->gate, &s->passed, used);
+
+        if (r < 0)
+                note(LOG_WARN, "invite_unsettled", LI("used", used), LS("reason", strerror(-r)));
+}
+
 /* After a gate was passed: the next try need not pass one. */
 static int again_passed(struct submit *s, int status, const char *alert)
 {
         s->has_again = gate_pass(&s->v->site->gate, &s->passed, s->v->req->wall, s->again) == 0;
+        if (!s->has_again)
+                settle(s, false);
         return again(s, status, alert, NULL, s->has_again ? s->again : NULL, s->has_again);
 }
 
@@ -243,9 +255,21 @@ static int through_gate(struct submit *s)
                 return 1;
         if (end == GATE_SPENT)
                 return second_try(s);
-        return again(s, GATE_TEXTS[end].status, NULL, GATE_TEXTS[end].text,
+        bool code = kind == GATE_INVITE && end == GATE_WRONG;
+        return again(s, GATE_TEXTS[end].status, NULL, code ? "err_invite" : GATE_TEXTS[end].text,
                      GATE_TEXTS[end].keep ? t.ticket : NULL,
                      GATE_TEXTS[end].keep && kind == GATE_PASS);
+}
+
+/* An invite may be for one domain. */
+static int check_invite(struct submit *s)
+{
+        gate_invite_domain(&s->passed, s->invited);
+        if (!*s->invited || strcasecmp(s->invited, s->account.domain) == 0)
+                return 1;
+        s->problems[FIELD_DOMAIN] =
+                (struct problem){ .text = "err_invite_domain", .domain = s->invited };
+        return again_passed(s, 422, NULL);
 }
 
 /* ---- how many there may be ---- */
@@ -289,6 +313,7 @@ static int within_limits(struct submit *s)
         for (int kind = LIMIT_ADDRESS; kind <= LIMIT_GLOBAL; kind++)
                 if (!take(s, (enum limit_kind)kind, &wait)) {
                         give_back(s);
+                        settle(s, false);
                         note(LOG_WARN, "limit_reached", LI("kind", kind),
                              LS("domain", s->account.domain));
                         return visit_wait(s->v, wait);
@@ -411,6 +436,8 @@ static int create(struct submit *s)
         enum mc_end end = make(s, pending);
 
         tell(s, end, pending);
+        if (end == MC_CREATED || end == MC_UNSURE)
+                settle(s, true);
         if (end == MC_CREATED)
                 return success(s, !pending);
         if (end == MC_UNSURE)
@@ -451,7 +478,8 @@ static int run(struct submit *s)
                 return again(s, 403, "err_cookies", NULL, get(s, "ticket"),
                              str_eq(get(s, "gate"), "pass"));
         }
-        static int (*const STEPS[])(struct submit * s) = { check_fields, through_gate, check_pwned,
+        static int (*const STEPS[])(struct submit * s) = { check_fields,  through_gate,
+                                                           check_invite,  check_pwned,
                                                            within_limits, create };
         s->suspicious = *get(s, "website") != '\0';
         for (size_t i = 0; i < ARRAY_SIZE(STEPS); i++) {

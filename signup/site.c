@@ -1,6 +1,8 @@
 /* Loading of site.h, in an order in which a mistake in a file is told with its place. */
 #include "signup/site.h"
 
+#include "lib/secret.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,16 +69,52 @@ static int load_secrets(struct site *s, struct buf *errors)
         return mailcow_new(s->config, &s->mailcow, errors);
 }
 
-static int set_gate(struct site *s)
+int site_database(const struct config *c, struct db **ret, struct buf *error)
+{
+        CLEANUP(secret_wipe) char *password = NULL;
+
+        int r = secret_read(c->store.password_file, &password, error);
+        if (r < 0)
+                return r;
+        const struct db_config config = { .socket = c->store.socket,
+                                          .host = c->store.host,
+                                          .port = (unsigned)c->store.port,
+                                          .user = c->store.user,
+                                          .password = password,
+                                          .database = c->store.database };
+        r = db_new(&config, ret);
+        if (r < 0)
+                buf_adds(error, "[store] does not name a database");
+        return r;
+}
+
+/* A database that is away now is no reason not to start: the gates stay shut until it is back. */
+static int set_store(struct site *s, struct buf *errors)
+{
+        CLEANUP(buf_done) struct buf why = BUF(2048);
+
+        if (s->config->store.kind == STORE_MEMORY)
+                return spent_memory_new(SPENT_MAX, &s->spent);
+        int r = site_database(s->config, &s->db, &why);
+        if (r < 0) {
+                buf_addf(errors, "%s\n", buf_str(&why));
+                return r;
+        }
+        s->invites = (struct invites){ s->db, s->keys };
+        return spent_galera_new(s->db, &s->spent);
+}
+
+static int set_gate(struct site *s, struct buf *errors)
 {
         const struct config *c = s->config;
 
-        int r = spent_memory_new(SPENT_MAX, &s->spent);
+        int r = set_store(s, errors);
         if (r < 0)
                 return r;
         s->gate = (struct gate){
                 .keys = s->keys,
                 .spent = s->spent,
+                .invites = s->db ? &s->invites : NULL,
                 .bind = c->signup.base_path,
                 .min_age = (c->gate.min_age + 999) / 1000,
                 .ttl = c->gate.ttl / 1000,
@@ -127,7 +165,7 @@ int site_load(const struct config *c, struct site *s, struct buf *errors)
         if (r == 0)
                 r = load_secrets(s, errors);
         if (r == 0)
-                r = set_gate(s);
+                r = set_gate(s, errors);
         if (r == 0)
                 r = set_limits(s);
         if (r < 0)
@@ -145,6 +183,7 @@ void site_done(struct site *s)
         mailcow_free(s->mailcow);
         limit_free(s->limit);
         spent_free(s->spent);
+        db_free(s->db);
         keys_freep(&s->keys);
         *s = (struct site){ .config = NULL };
 }

@@ -4,6 +4,7 @@
 #include "signup/assets.h"
 #include "signup/config.h"
 #include "signup/gate/gate.h"
+#include "signup/gate/tables.h"
 #include "signup/limit.h"
 #include "signup/mailcow.h"
 #include "signup/reserved.h"
@@ -24,7 +25,9 @@ struct site {
         struct limit *limit;
         struct rate rates[LIMIT_GLOBAL + 1]; /* by enum limit_kind */
         struct keys *keys;
+        struct db *db; /* NULL: in memory */
         struct spent *spent;
+        struct invites invites;
         struct gate gate;
         char host[256];                /* for mail programs */
         struct tide forms;             /* form tickets per minute: how hard the proof of work is */
@@ -34,4 +37,7 @@ struct site {
 
 /* What the file names can be wrong in is a line each in `errors`. */
 int site_load(const struct config *c, struct site *s, struct buf *errors);
+
+/* The database of [store], not connected yet. */
+int site_database(const struct config *c, struct db **ret, struct buf *error);
 void site_done(struct site *s);

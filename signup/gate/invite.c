@@ -114,7 +114,7 @@ static int usable(const struct invite *v, int64_t now)
 
 int invite_add(const struct invites *i, struct invite *v, int64_t now, char ret[INVITE_CODE])
 {
-        unsigned char h[INVITE_HASH];
+        unsigned char h[INVITE_HASH] = { 0 };
         char plain[LENGTH + 1];
         struct db_conn *c = NULL;
 

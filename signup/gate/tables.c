@@ -4,27 +4,31 @@
 
 #include <errno.h>
 
-const char *const TABLES_SQL[] = {
-        "CREATE TABLE IF NOT EXISTS signup_spent ("
-        "nonce BINARY(16) NOT NULL PRIMARY KEY, until BIGINT NOT NULL, KEY (until)) ENGINE=InnoDB",
+#define SPENT                                                                              \
+        "CREATE TABLE IF NOT EXISTS signup_spent (nonce BINARY(16) NOT NULL PRIMARY KEY, " \
+        "until BIGINT NOT NULL, KEY (until)) ENGINE=InnoDB"
 
-        "CREATE TABLE IF NOT EXISTS signup_invite ("
-        "hash BINARY(16) NOT NULL PRIMARY KEY, uses INT NOT NULL, pending INT NOT NULL, "
-        "completed INT NOT NULL, created BIGINT NOT NULL, expires BIGINT NOT NULL, "
-        "revoked TINYINT NOT NULL, domain VARCHAR(48) CHARACTER SET utf8mb4 NOT NULL, "
-        "note VARCHAR(60) CHARACTER SET utf8mb4 NOT NULL) ENGINE=InnoDB",
+#define INVITE                                                                             \
+        "CREATE TABLE IF NOT EXISTS signup_invite (hash BINARY(16) NOT NULL PRIMARY KEY, " \
+        "uses INT NOT NULL, pending INT NOT NULL, completed INT NOT NULL, "                \
+        "created BIGINT NOT NULL, expires BIGINT NOT NULL, revoked TINYINT NOT NULL, "     \
+        "domain VARCHAR(48) CHARACTER SET utf8mb4 NOT NULL, "                              \
+        "note VARCHAR(60) CHARACTER SET utf8mb4 NOT NULL) ENGINE=InnoDB"
 
-        "CREATE TABLE IF NOT EXISTS signup_claim ("
-        "claim BINARY(16) NOT NULL PRIMARY KEY, hash BINARY(16) NOT NULL, until BIGINT NOT NULL, "
-        "KEY (hash, until)) ENGINE=InnoDB",
-        NULL,
-};
+#define CLAIM                                                                              \
+        "CREATE TABLE IF NOT EXISTS signup_claim (claim BINARY(16) NOT NULL PRIMARY KEY, " \
+        "hash BINARY(16) NOT NULL, until BIGINT NOT NULL, KEY (hash, until)) ENGINE=InnoDB"
+
+#define INVITE_PROBE                                                                           \
+        "SELECT hash, uses, pending, completed, created, expires, revoked, domain, note FROM " \
+        "signup_invite LIMIT 0"
+
+const char *const TABLES_SQL[] = { SPENT, INVITE, CLAIM, NULL };
 
 /* Asked of a user who may not create: are they there? */
 static const char *const PROBES[] = {
         "SELECT nonce, until FROM signup_spent LIMIT 0",
-        "SELECT hash, uses, pending, completed, created, expires, revoked, domain, note "
-        "FROM signup_invite LIMIT 0",
+        INVITE_PROBE,
         "SELECT claim, hash, until FROM signup_claim LIMIT 0",
 };
 

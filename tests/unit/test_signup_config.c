@@ -56,6 +56,7 @@ static void test_mistakes(void **state)
                 { "origins = mail", ":6: [signup] origins \"mail\" is no origin" },
                 { "language = english", "[signup] language" },
                 { "mode = invite\n[gate]\nkinds = image", ":8: [gate] kinds must contain invite" },
+                { "[gate]\nkinds = image invite", ":7: [gate] kinds invite needs [store] kind" },
                 { "[gate]\nkinds = image smell", ":7: [gate] kinds \"smell\" is none of" },
                 { "[gate]\nkinds =", ":7: [gate] kinds must name at least one" },
                 { "[gate]\nttl = 1m\nmin_age = 1m", ":8: [gate] min_age must be shorter" },

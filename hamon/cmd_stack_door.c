@@ -26,8 +26,8 @@ static const struct {
         bool mail;
 } OUTSIDE[] = {
         { PROBE_SMTP, true },   { PROBE_SMTPS, true },  { PROBE_SUBMISSION, true },
-        { PROBE_IMAP, false },  { PROBE_IMAPS, false }, { PROBE_SIEVE, false },
-        { PROBE_HTTPS, false },
+        { PROBE_IMAP, false },  { PROBE_IMAPS, false }, { PROBE_POP3, false },
+        { PROBE_POP3S, false }, { PROBE_SIEVE, false }, { PROBE_HTTPS, false },
 };
 
 void door_close(struct step *s, enum door which)

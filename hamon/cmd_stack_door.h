@@ -5,7 +5,7 @@
 
 #include "hamon/step.h"
 
-enum door { DOOR_MAIL /* SMTP and submission */, DOOR_ALL /* and IMAP, sieve, web */ };
+enum door { DOOR_MAIL /* SMTP and submission */, DOOR_ALL /* and IMAP, POP3, sieve, web */ };
 
 void door_close(struct step *s, enum door which);
 void door_open(struct step *s);

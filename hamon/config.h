@@ -52,7 +52,8 @@ struct config {
         struct {
                 msec_t interval, timeout;
                 char *host, *https_host, *name;
-                char *smtp, *submission, *smtps, *imap, *imaps, *sieve, *https, *redis, *rspamd;
+                char *smtp, *submission, *smtps, *imap, *imaps, *pop3, *pop3s, *sieve, *https,
+                        *redis, *rspamd;
                 char *redis_password;
                 struct strlist disabled;
         } probe;

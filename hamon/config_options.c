@@ -317,6 +317,10 @@ static const struct option OPTIONS[] = {
         PROBE_PORT(smtps, "465", "SMTPS_PORT"),
         PROBE_PORT(imap, "143", "IMAP_PORT"),
         PROBE_PORT(imaps, "993", "IMAPS_PORT"),
+        PROBE_TEXT(pop3, "", "POP_PORT",
+                   "Port of it, or address:port. Empty: it is not published."),
+        PROBE_TEXT(pop3s, "", "POPS_PORT",
+                   "Port of it, or address:port. Empty: it is not published."),
         PROBE_PORT(sieve, "4190", "SIEVE_PORT"),
         PROBE_PORT(https, "443", "HTTPS_PORT"),
         PROBE_PORT(redis, "127.0.0.1:7654", "REDIS_PORT"),
@@ -337,8 +341,8 @@ static const struct option OPTIONS[] = {
           .type = OPT_LIST,
           .offset = AT(probe.disabled),
           .def = "",
-          .help = "Probes that are not run: smtp submission smtps imap imaps sieve https redis "
-                  "rspamd volume." },
+          .help = "Probes that are not run: smtp submission smtps imap imaps pop3 pop3s sieve "
+                  "https redis rspamd volume." },
 
         { .section = "keepalived",
           .key = "track_file",

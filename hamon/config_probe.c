@@ -11,6 +11,7 @@ char *const *config_probe_field(const struct config *c, size_t probe)
         char *const *const fields[PROBE_COUNT_] = {
                 [PROBE_SMTP] = &c->probe.smtp,     [PROBE_SUBMISSION] = &c->probe.submission,
                 [PROBE_SMTPS] = &c->probe.smtps,   [PROBE_IMAP] = &c->probe.imap,
+                [PROBE_POP3] = &c->probe.pop3,     [PROBE_POP3S] = &c->probe.pop3s,
                 [PROBE_IMAPS] = &c->probe.imaps,   [PROBE_SIEVE] = &c->probe.sieve,
                 [PROBE_HTTPS] = &c->probe.https,   [PROBE_REDIS] = &c->probe.redis,
                 [PROBE_RSPAMD] = &c->probe.rspamd,
@@ -32,6 +33,8 @@ bool config_probe_on(const struct config *c, size_t probe)
 
         if (row->kind == KIND_VOLUME && !*c->volume.mount)
                 return false;
+        if (row->kind != KIND_VOLUME && !*config_probe_value(c, probe))
+                return false; /* published nowhere */
         return !strlist_has(&c->probe.disabled, row->name) &&
                !strlist_has(&c->stack.ignore, row->service);
 }

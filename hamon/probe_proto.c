@@ -68,6 +68,15 @@ static enum proto_next imap(struct proto *p, const char *line, struct buf *say, 
         return PROTO_PASS;
 }
 
+static enum proto_next pop3(struct proto *p, const char *line, struct buf *say, struct buf *why)
+{
+        (void)p;
+        if (!starts(line, "+OK"))
+                return bad(line, why);
+        buf_adds(say, "QUIT\r\n");
+        return PROTO_PASS;
+}
+
 static enum proto_next sieve(struct proto *p, const char *line, struct buf *say, struct buf *why)
 {
         if (*line == '"')
@@ -124,8 +133,9 @@ static enum proto_next nothing(struct proto *p, const char *line, struct buf *sa
 
 static enum proto_next (*const DIALOGS[KIND_COUNT_])(struct proto *, const char *, struct buf *,
                                                      struct buf *) = {
-        [KIND_SMTP] = smtp, [KIND_SUBMISSION] = smtp, [KIND_IMAP] = imap,   [KIND_SIEVE] = sieve,
-        [KIND_WEB] = web,   [KIND_RSPAMD] = web,      [KIND_REDIS] = redis, [KIND_VOLUME] = nothing,
+        [KIND_SMTP] = smtp,  [KIND_SUBMISSION] = smtp, [KIND_IMAP] = imap,
+        [KIND_POP3] = pop3,  [KIND_SIEVE] = sieve,     [KIND_WEB] = web,
+        [KIND_RSPAMD] = web, [KIND_REDIS] = redis,     [KIND_VOLUME] = nothing,
 };
 
 void proto_begin(struct proto *p, struct buf *say)

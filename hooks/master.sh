@@ -28,6 +28,9 @@ step ip assign &
 address=$!
 all "$stack" "$address"
 
+# For people who look at the provider's console; nothing waits for it but the end of the hook.
+step volume label --timeout 5s &
+label=$!
 step probe --wait 60
 
 # Local additions, in order, ten seconds each. What goes wrong in them is told, no more.
@@ -37,3 +40,4 @@ for file in "${HAMON_CONFIG%/*}"/master.d/*; do
 		timeout -k 2 10 "$file" || echo "$file: exit status $?" >&2
 	fi
 done
+wait "$label" || : # it has said why

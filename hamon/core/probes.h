@@ -10,6 +10,8 @@ enum probe {
         PROBE_SMTPS,
         PROBE_IMAP,
         PROBE_IMAPS,
+        PROBE_POP3,
+        PROBE_POP3S,
         PROBE_SIEVE,
         PROBE_HTTPS,
         PROBE_REDIS,
@@ -22,6 +24,7 @@ enum probe_kind { /* what is said */
                   KIND_SMTP,
                   KIND_SUBMISSION, /* the same, and STARTTLS */
                   KIND_IMAP,
+                  KIND_POP3,
                   KIND_SIEVE,
                   KIND_WEB,    /* any answer below 500 */
                   KIND_RSPAMD, /* GET /ping */

@@ -104,7 +104,7 @@ static void test_words(void **state)
                 const char *a, *b;
                 int code;
         } ROWS[] = {
-                { "pop3", NULL, 64 },   { "--wait", NULL, 64 },  { "--wait", "-1", 64 },
+                { "nntp", NULL, 64 },   { "--wait", NULL, 64 },  { "--wait", "-1", 64 },
                 { "--wait", "5s", 64 }, { "--quiet", NULL, 64 }, { "sieve", NULL, 78 },
                 { "volume", NULL, 78 },
         };

@@ -151,17 +151,19 @@ static void assert_line(size_t i, const char *want)
 
 /* A step before which all others have ended stands alone; those that end in '&' may overlap with
  * the next one. */
+#define LABEL "volume label --timeout 5s"
+
 static const struct scenario {
         const char *hook, *mode;
         const char *steps[STEPS_MAX];
 } SCENARIOS[] = {
         { "master.sh",
           "promote",
-          { "volume attach", "volume mount", "stack start --set active&", "ip assign",
+          { "volume attach", "volume mount", "stack start --set active&", "ip assign", LABEL "&",
             "probe --wait 60" } },
         { "master.sh",
           "recover",
-          { "volume attach", "volume mount", "stack start --set active&", "ip assign",
+          { "volume attach", "volume mount", "stack start --set active&", "ip assign", LABEL "&",
             "probe --wait 60" } },
         { "backup.sh",
           "switchover",
@@ -224,6 +226,7 @@ static void test_side_by_side(void **unused)
         } PAIRS[] = {
                 { "master.sh", "promote", "stack start --set active", "ip assign",
                   "probe --wait 60" },
+                { "master.sh", "promote", "stack start --set active", "ip assign", LABEL },
                 { "backup.sh", "demote", "ip release", "volume umount", "volume detach" },
         };
 
@@ -242,10 +245,15 @@ static void test_side_by_side(void **unused)
 
 /* ---- failures ---- */
 
-/* The address in a fence is the one step whose failure is only told. */
-static bool is_told_only(const struct scenario *s, const char *name)
+/* The address in a fence and the label are the steps whose failure is only told. What is told;
+ * NULL: it fails the hook. */
+static const char *told_only(const struct scenario *s, const char *name)
 {
-        return strcmp(s->mode, "fence") == 0 && strcmp(name, "ip release") == 0;
+        if (strcmp(name, LABEL) == 0)
+                return LABEL " says no";
+        return strcmp(s->mode, "fence") == 0 && strcmp(name, "ip release") == 0
+                       ? "the address could not be taken from this node"
+                       : NULL;
 }
 
 static void fail_at(const struct scenario *s, size_t i, int code, enum ha_hook_end end)
@@ -255,9 +263,9 @@ static void fail_at(const struct scenario *s, size_t i, int code, enum ha_hook_e
 
         step_name(s, i, name, sizeof name, &beside);
         run_hook(s->hook, &(struct given){ .mode = s->mode, .fail = name, .code = code });
-        if (is_told_only(s, name)) {
+        if (told_only(s, name)) {
                 assert_int_equal(result.end, HOOK_OK);
-                assert_string_equal(result_last, "the address could not be taken from this node");
+                assert_string_equal(result_last, told_only(s, name));
                 return;
         }
         if (result.end != end || result.code != code)
@@ -354,9 +362,9 @@ static void test_additions(void **unused)
         run_hook("master.sh", &(struct given){ .mode = "promote" });
         assert_int_equal(result.end, HOOK_OK);
         assert_non_null(strstr(result_last, "master.d/10-first: exit status 9"));
-        assert_int_equal(n_lines, 12);
-        assert_line(10, "+ first");
-        assert_line(11, "+ second promote");
+        assert_int_equal(n_lines, 14);
+        assert_true(when('+', "first") > when('-', "probe --wait 60"));
+        assert_true(when('+', "second promote") > when('+', "first"));
 
         run_hook("master.sh",
                  &(struct given){ .mode = "promote", .fail = "probe --wait 60", .code = 1 });
@@ -369,6 +377,16 @@ static void test_additions(void **unused)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, hook_teardown)
 
+/* A provider that does not answer does not keep the service from being asked whether it works. */
+static void test_the_label_delays_nothing(void **unused)
+{
+        (void)unused;
+        run_hook("master.sh",
+                 &(struct given){ .mode = "promote", .slow = LABEL, .beside = "probe --wait 60" });
+        assert_int_equal(result.end, HOOK_OK);
+        assert_true(when('-', LABEL) > when('+', "probe --wait 60"));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -377,6 +395,7 @@ int main(void)
                 TEST(test_failure_at_each_step),
                 TEST(test_both_fail),
                 TEST(test_killed_at_each_step),
+                TEST(test_the_label_delays_nothing),
                 TEST(test_additions),
         };
 

@@ -65,7 +65,7 @@ static void test_master(void **state)
         node_probing(&fx.node, true);
         eval(FOLD_TICK);
         assert_node(UNSURE, REASON_STARTING);        /* nobody has answered yet */
-        assert_int_equal(shown(), PROBE_COUNT_ - 1); /* no volume is configured */
+        assert_int_equal(shown(), PROBE_COUNT_ - 3); /* no volume, no POP3 */
         round_with(PROBE_COUNT_, PASS, "");
         assert_node(FIT, REASON_OK);
 
@@ -114,7 +114,7 @@ static void test_config(void **state)
                                      "warm = w1 w2\nactive = a1 a2 a3\n"
                                      "optional = w2 a3 nginx-mailcow\n"
                                      "ignore = i1 rspamd-mailcow\n"
-                                     "[probe]\ndisabled = smtps redis\n"
+                                     "[probe]\ndisabled = smtps redis\npop3s = 995\n"
                                      "[volume]\nmount = /mnt\n",
                                      ""),
                          0);
@@ -124,7 +124,12 @@ static void test_config(void **state)
         fx.config = c;
         fx.node.config = &fx.config;
         node_probing(&fx.node, true);
-        assert_int_equal(shown(), PROBE_COUNT_ - 3);
+        assert_int_equal(shown(), PROBE_COUNT_ - 4);
+        fail_for_long(PROBE_POP3, REFUSED); /* published nowhere */
+        assert_false(fx.node.probes[PROBE_POP3].state.seen);
+        fail_for_long(PROBE_POP3S, REFUSED); /* seen, and not vital */
+        assert_true(fx.node.probes[PROBE_POP3S].state.seen);
+        assert_node(FIT, REASON_OK);
         fail_for_long(PROBE_HTTPS, REFUSED); /* nginx is called optional */
         assert_node(FIT, REASON_OK);
         fail_for_long(PROBE_RSPAMD, REFUSED); /* ignored, and so not asked */

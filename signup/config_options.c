@@ -30,7 +30,7 @@ static const char *const STORES[] = { "memory", "galera", NULL };
         ROW(section_, key_, OPT_CHOICE, def_, help_, .choices = (choices_))
 
 static const struct option OPTIONS[] = {
-        TEXT(signup, listen, 200, "/run/mailcow-ha/signup.sock",
+        TEXT(signup, listen, 200, "/run/mailcow-signup/signup.sock",
              "Where nginx finds the portal by FastCGI: a path (unix socket), address:port, or "
              "inherited."),
         TEXT(signup, socket_group, 32, "",

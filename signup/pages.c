@@ -1,6 +1,7 @@
 /* Finding the page of a request, and the pages that are a few lines (pages.h). */
 #include "signup/pages.h"
 
+#include "signup/gate/audio.h"
 #include "signup/gate/image.h"
 #include "signup/note.h"
 
@@ -116,28 +117,48 @@ int page_health(struct visit *v)
         return buf_addf(&v->reply->body, "{\"status\":\"%s\"}\n", ok ? "ok" : "degraded");
 }
 
-static bool ends_with(const char *s, size_t len, const char *end)
+static int draw_light(const struct keys *k, const struct ticket *t, struct buf *out)
 {
-        size_t n = strlen(end);
+        return image_draw(k, t, false, out);
+}
 
-        return len > n && strncmp(s + len - n, end, n) == 0;
+static int draw_dark(const struct keys *k, const struct ticket *t, struct buf *out)
+{
+        return image_draw(k, t, true, out);
+}
+
+static const struct medium {
+        const char *ending, *type;
+        int (*draw)(const struct keys *k, const struct ticket *t, struct buf *out);
+        enum gate_kind gate;
+} MEDIA[] = {
+        { ".jpg", "image/jpeg", draw_light, GATE_IMAGE },
+        { ".dark.jpg", "image/jpeg", draw_dark, GATE_IMAGE },
+        { ".wav", "audio/wav", audio_speak, GATE_AUDIO },
+};
+
+static const struct medium *medium_of(const struct site *s, const char *ending)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(MEDIA); i++)
+                if (str_eq(MEDIA[i].ending, ending) && s->gate.kinds & 1u << MEDIA[i].gate)
+                        return &MEDIA[i];
+        return NULL;
 }
 
 int page_captcha(struct visit *v)
 {
         const char *name = v->req->path + strlen("/captcha/");
-        bool dark = ends_with(name, strlen(name), ".dark.jpg");
+        size_t len = strcspn(name, ".");
+        const struct medium *m = medium_of(v->site, name + len);
         char text[TICKET_TEXT];
         struct ticket t;
 
-        size_t len = strcspn(name, ".");
-        if (len >= sizeof text || !ends_with(name, strlen(name), dark ? ".dark.jpg" : ".jpg"))
+        if (!m || len >= sizeof text)
                 return visit_say(v, 404, "error_heading", "err_not_found", true);
         memcpy(text, name, len);
         text[len] = '\0';
-        if (!(v->site->gate.kinds & 1u << GATE_IMAGE) ||
-            gate_look(&v->site->gate, text, v->req->wall, &t) != GATE_PASSED)
+        if (gate_look(&v->site->gate, text, v->req->wall, &t) != GATE_PASSED)
                 return visit_say(v, 404, "error_heading", "err_not_found", true);
-        v->reply->type = "image/jpeg";
-        return image_draw(v->site->keys, &t, dark, &v->reply->body);
+        v->reply->type = m->type;
+        return m->draw(v->site->keys, &t, &v->reply->body);
 }

@@ -98,6 +98,8 @@ static int listen_tcp(const struct listen *l, int *ret_fd)
         inet_pton(AF_INET6, l->address, &a6.sin6_addr);
         /* accepted connections inherit the time-outs: libfcgi itself waits for ever */
         if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+            setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof on) <
+                    0 || /* Docker's bridge, later */
             setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &stalled, sizeof stalled) < 0 ||
             setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &stalled, sizeof stalled) < 0 ||
             bind(fd, v6 ? (struct sockaddr *)&a6 : (struct sockaddr *)&a4,

@@ -4,7 +4,7 @@ JOBS ?= $(shell nproc)
 DESTDIR ?=
 .DEFAULT_GOAL := build
 
-.PHONY: help deps build debug install uninstall demo test unit lint fmt bench sim fuzz coverage soak chaos clean
+.PHONY: help deps build debug install uninstall demo test unit lint fmt bench sim fuzz coverage soak chaos rto clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -28,10 +28,12 @@ install: build ## into DESTDIR (default /usr)
 uninstall: ## take away what `make install` put there (configuration stays)
 	@[ ! -e build/release/install_manifest.txt ] || xargs -I {} rm -f $(DESTDIR){} <build/release/install_manifest.txt
 
-demo: ## three nodes on this machine: faults, and how fast hamon sees them (KEEP=1 leaves it up)
-	@tools/deps build rig
+demo: ## three nodes on this machine: faults, how fast hamon sees them, how mail goes on (KEEP=1 leaves it up)
+	@tools/deps build test rig
 	@$(MAKE) --no-print-directory build
-	@tests/cluster/demo
+	@KEEP= tests/cluster/demo
+	@printf '\nAnd mail? Eight messages a second to the floating address, while the master is lost in four ways:\n\n'
+	@FAULTS=4 SEED=1 ONLY=switchover,kill-active,power-master,cut-master tests/cluster/chaos
 
 test: deps build debug ## everything: lint, units, fuzz corpora, the three-node cluster
 	@tests/run-all
@@ -76,6 +78,10 @@ soak: build ## SOAK_SECONDS (default 600) of quiet, then load: no false alarm
 chaos: build ## FAULTS (20) random faults under mail load, by SEED: no mail lost, never two writers
 	@tools/deps test rig
 	@tests/cluster/chaos
+
+rto: build ## recovery times by fault beside the naive script's (FAULTS of each, ONLY these kinds)
+	@tools/deps test rig
+	@tests/bench/rto
 
 clean: ## remove build/
 	@rm -rf build

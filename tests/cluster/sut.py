@@ -107,10 +107,17 @@ class Naive:
         self.rig.on(alive[0], "/usr/local/sbin/naive", "start", seconds=60)
 
     def switchover(self, old, new):
+        """As its careful operator does it: nobody's keepalived may join in meanwhile."""
+        others = [n for n in self.rig.alive() if n not in (old, new)]
+        for node in others:
+            self.rig.on(node, "systemctl", "stop", "keepalived")
         self.rig.on(old, "/usr/local/sbin/naive", "stop", seconds=60)
         self.rig.on(new, "/usr/local/sbin/naive", "start", seconds=60)
         # keepalived learns of it afterwards: the new one becomes its master, and starts what runs.
-        self.rig.on(old, "systemctl", "restart", "keepalived")
+        self.rig.on(old, "systemctl", "stop", "keepalived")
+        time.sleep(1)
+        for node in [old, *others]:
+            self.rig.on(node, "systemctl", "start", "keepalived")
 
     def logs(self):
         return [("naive.log", ["cat", "/var/log/naive.log"])]

@@ -226,3 +226,35 @@ enum db_reach galera_reach(unsigned error)
                         return REACHES[i].reach;
         return DB_ERROR;
 }
+
+/* ---- members ---- */
+
+/* "10.0.0.1:3306", "[fd00::1]:3306", an address alone. */
+static bool is_at(const char *member, size_t len, const char *address)
+{
+        size_t n = strlen(address);
+
+        if (len > 0 && *member == '[') {
+                member++;
+                len--;
+                return len > n && strncmp(member, address, n) == 0 && member[n] == ']';
+        }
+        return len >= n && strncmp(member, address, n) == 0 && (len == n || member[n] == ':');
+}
+
+enum galera_member galera_member(const struct galera_facts *f, const char *address)
+{
+        bool all = strlen(f->members) < sizeof f->members - 1; /* else some were cut off */
+        unsigned n = 0;
+
+        if (f->reach != DB_OK || !f->primary)
+                return MEMBER_UNKNOWN;
+        for (const char *p = f->members; *p; p += *p == ',', n++) {
+                size_t len = strcspn(p, ",");
+                if (is_at(p, len, address))
+                        return MEMBER_IN;
+                all &= len > 0 && strchr("0123456789[", *p);
+                p += len;
+        }
+        return all && n > 0 && n == f->size ? MEMBER_OUT : MEMBER_UNKNOWN;
+}

@@ -25,5 +25,11 @@ int galera_facts_end(const struct galera_rows *r, struct galera_facts *ret);
 /* Facts of a failure; `error` 0 = no number known. The text is reduced to printable ASCII. */
 void galera_facts_error(enum db_reach reach, unsigned error, const char *text,
                         struct galera_facts *ret);
+/* Is the member at this address (numeric) in our view of the component? Galera tells members by
+ * the address they call themselves by: one bound to a single address says "AUTO" (MariaDB 10.11),
+ * so as long as anybody does, nobody is surely out. */
+enum galera_member { MEMBER_UNKNOWN, MEMBER_IN, MEMBER_OUT };
+enum galera_member galera_member(const struct galera_facts *f, const char *address);
+
 /* What a MariaDB error number says of the server. */
 enum db_reach galera_reach(unsigned error);

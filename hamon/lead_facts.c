@@ -3,6 +3,7 @@
 #include "hamon/lead_impl.h"
 
 #include "hamon/boot_state.h"
+#include "hamon/galera_facts.h"
 #include "hamon/providers.h"
 #include "lib/log.h"
 #include <mntent.h>
@@ -86,20 +87,16 @@ static void this_node(const struct lead *l, struct ha_facts *f, msec_t now)
 
 /* ---- the holder ---- */
 
-/* Is the lease's holder missing in our view of the database's cluster? Members are told by address.
- */
+/* Is the lease's holder surely missing in our view of the database's cluster? */
 static bool gone_from_view(const struct lead *l)
 {
         const struct config *c = l->needs.config;
-        const struct galera_facts *g = &l->needs.node->galera_facts;
         const char *holder = l->ha.lease.row.holder;
 
-        if (g->reach != DB_OK || !g->primary || !g->members[0])
-                return false;
         for (size_t i = 0; i < c->cluster.nodes.n; i++) {
                 struct cluster_node n = config_cluster_node(c, i);
                 if (str_eq(n.name, holder))
-                        return !strstr(g->members, n.address);
+                        return galera_member(&l->needs.node->galera_facts, n.address) == MEMBER_OUT;
         }
         return false;
 }

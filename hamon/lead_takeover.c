@@ -11,6 +11,7 @@
  * switched on again. */
 #include "hamon/lead_impl.h"
 
+#include "hamon/galera_facts.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -29,17 +30,6 @@ static enum ha_state state_of(const char *name)
         return s;
 }
 
-/* One of "10.0.0.1:3306,AUTO,10.0.0.2:3306"? */
-static bool is_member(const char *members, const char *address)
-{
-        size_t len = strlen(address);
-
-        for (const char *p = members; *p; p += strcspn(p, ","), p += *p == ',')
-                if (strncmp(p, address, len) == 0 && strchr(":,", p[len]))
-                        return true;
-        return false;
-}
-
 static bool was_fenced(const struct lead *l, size_t i, msec_t now)
 {
         return l->fenced[i].how &&
@@ -56,7 +46,7 @@ static struct takeover_node see(const struct lead *l, size_t i, msec_t now)
         return (struct takeover_node){
                 .is = takeover_classify(o->ended_at > 0, answers, state_of(o->state.state),
                                         o->state.mounted, o->state.valid_ms),
-                .in_view = g->reach == DB_OK && is_member(g->members, node.address),
+                .in_view = galera_member(g, node.address) == MEMBER_IN,
                 .fenced = was_fenced(l, i, now),
         };
 }

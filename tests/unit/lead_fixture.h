@@ -308,7 +308,7 @@ static inline void world_judge(void)
                                   .ready = true,
                                   .connected = true,
                                   .local_state = WSREP_SYNCED,
-                                  .size = 3,
+                                  .size = 1,
                                   .cluster_status = "Primary",
                                   .state_comment = "Synced" };
         msec_t now = loop_now(&lw.loop);
@@ -316,6 +316,8 @@ static inline void world_judge(void)
         if (!lw.judging || !lw.node.config)
                 return;
         str_copy(g.members, sizeof g.members, lw.members);
+        for (const char *p = g.members; (p = strchr(p, ',')); p++)
+                g.size++;
         node_engine(&lw.node, ENGINE_OK, "", true);
         world_containers(lw.active);
         node_galera(&lw.node, &g, now);

@@ -236,13 +236,65 @@ static void test_query(void **unused)
         buf_done(&small);
 }
 
+/* ---- members ---- */
+
+static void test_members(void **unused)
+{
+        static const struct {
+                const char *members;
+                unsigned size;
+                const char *address;
+                enum galera_member want;
+        } CASES[] = {
+                { "10.0.0.1:3306,10.0.0.2:3306", 2, "10.0.0.2", MEMBER_IN },
+                { "10.0.0.1:3306,10.0.0.2:3306", 2, "10.0.0.3", MEMBER_OUT },
+                { "10.0.0.11:3306,10.0.0.2:3306", 2, "10.0.0.1", MEMBER_OUT },
+                { "110.0.0.1:3306", 1, "10.0.0.1", MEMBER_OUT },
+                { "10.0.0.1", 1, "10.0.0.1", MEMBER_IN },
+                { "10.0.0.1:3306,AUTO", 2, "10.0.0.1", MEMBER_IN },
+                { "10.0.0.1:3306,AUTO", 2, "10.0.0.2", MEMBER_UNKNOWN },
+                { "AUTO", 1, "10.0.0.2", MEMBER_UNKNOWN },
+                { "10.0.0.1:3306,", 2, "10.0.0.2", MEMBER_UNKNOWN },
+                { "10.0.0.1:3306,,10.0.0.3:3306", 3, "10.0.0.2", MEMBER_UNKNOWN },
+                { "db1:3306,10.0.0.3:3306", 2, "10.0.0.2", MEMBER_UNKNOWN },
+                { "10.0.0.1:3306", 2, "10.0.0.2", MEMBER_UNKNOWN }, /* somebody is not listed */
+                { "", 1, "10.0.0.2", MEMBER_UNKNOWN },
+                { "[fd00::1]:3306,[fd00::2]:3306", 2, "fd00::2", MEMBER_IN },
+                { "[fd00::1]:3306,[fd00::22]:3306", 2, "fd00::2", MEMBER_OUT },
+        };
+
+        (void)unused;
+        for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+                struct galera_facts f = { .reach = DB_OK, .primary = true };
+                f.size = CASES[i].size;
+                str_copy(f.members, sizeof f.members, CASES[i].members);
+                enum galera_member is = galera_member(&f, CASES[i].address);
+                if (is != CASES[i].want)
+                        fail_msg("%s in %s: %d", CASES[i].address, CASES[i].members, (int)is);
+                f.primary = false;
+                assert_int_equal(galera_member(&f, CASES[i].address), MEMBER_UNKNOWN);
+                f.primary = true;
+                f.reach = DB_TIMEOUT;
+                assert_int_equal(galera_member(&f, CASES[i].address), MEMBER_UNKNOWN);
+        }
+
+        struct galera_facts cut = { .reach = DB_OK, .primary = true };
+        while (strlen(cut.members) < sizeof cut.members - 1) {
+                size_t len = strlen(cut.members);
+                snprintf(cut.members + len, sizeof cut.members - len, "%s10.0.0.1:3306",
+                         len ? "," : "");
+                cut.size++;
+        }
+        assert_int_equal(galera_member(&cut, "10.0.0.2"), MEMBER_UNKNOWN);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_healthy),      cmocka_unit_test(test_flags),
                 cmocka_unit_test(test_missing_rows), cmocka_unit_test(test_numbers),
                 cmocka_unit_test(test_texts),        cmocka_unit_test(test_reach),
-                cmocka_unit_test(test_query),
+                cmocka_unit_test(test_query),        cmocka_unit_test(test_members),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

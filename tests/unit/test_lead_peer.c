@@ -104,6 +104,21 @@ static void one_who_answers_is_asked(void **unused)
         assert_false(other_heard(1, "release")); /* n3 has nothing to give */
 }
 
+/* MariaDB that listens on one address calls itself AUTO: whoever that is, it may be the holder. */
+static void one_whose_member_may_be_there_is_waited_for(void **unused)
+{
+        (void)unused;
+        row_taken_by("n2");
+        other_silent(0);
+        world_start();
+        TURN_UNTIL(is_state(ST_STANDBY));
+        str_copy(lw.members, sizeof lw.members, "127.0.0.11:3306,AUTO");
+        lead_vrrp(lw.lead, VRRP_MASTER);
+        TURN_WHILE(2500, is_state(ST_STANDBY) && row_holder("n2"));
+        suspect(); /* and now it is surely gone */
+        become_master();
+}
+
 /* Its host lives, and refuses: that is not silence. */
 static void one_whose_host_lives_is_waited_for(void **unused)
 {
@@ -270,6 +285,7 @@ int main(void)
                 LEAD_CASE(it_says_how_it_is),
                 LEAD_CASE(a_silent_holder_is_followed_at_once),
                 LEAD_CASE(one_who_answers_is_asked),
+                LEAD_CASE(one_whose_member_may_be_there_is_waited_for),
                 LEAD_CASE(one_whose_host_lives_is_waited_for),
                 LEAD_CASE(one_with_another_secret_is_waited_for),
                 LEAD_CASE(without_any_hint_ttl_decides),

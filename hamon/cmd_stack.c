@@ -11,11 +11,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 enum {
         START_MS = 90000,
         STOP_MS = 120000, /* for lock and lists; the stop itself has stop_timeout */
         DRAIN_MS = 120000,
+        RESTART_MS = 30000,
+        RESTART_STOP_MS = 2000, /* until it is killed */
         MARGIN_MS = 100,
         PULSE_MS = 200,
 };
@@ -203,20 +206,62 @@ static int start_run(struct act *a)
         return end(a, &a->deed, buf_str(&text));
 }
 
-static int start(struct step *s)
+/* May what writes to the volume be started here? 0, or how it ended. */
+static int may_write(struct step *s)
 {
         const struct config *c = &s->config;
         struct volume_mnt m;
 
-        if (s->warm)
-                return with_stack(s, start_run);
         if (!step_confirm(s, "This starts the services that write to the shared volume.") ||
             !step_may(s))
                 return step_end_refused(s);
         if (c->volume.provider != CONFIG_NONE && *c->volume.mount &&
             (volume_mnt_look(c->volume.mount, &m) < 0 || m.count == 0))
                 return step_end(s, STEP_FAILED, "the volume is not mounted on %s", c->volume.mount);
-        return with_stack(s, start_run);
+        return 0;
+}
+
+static int start(struct step *s)
+{
+        int r = s->warm ? 0 : may_write(s);
+
+        return r != 0 ? r : with_stack(s, start_run);
+}
+
+/* One service of the active set that hangs: it gets little time to end by itself, for it will not.
+ * Killed by the engine, by us, and then it is started anew. */
+static int restart_run(struct act *a)
+{
+        struct step *s = a->step;
+        const struct stack_member *m;
+
+        operate(a, (struct stack_request){ .goal = STACK_LOOK }, &a->look);
+        if (a->look.result != STACK_DONE && a->look.plan.n == 0)
+                return end(a, &a->look, a->look.text);
+        m = stack_plan_find(&a->look.plan, s->only);
+        if (!m || m->set != SET_ACTIVE)
+                return step_end(s, STEP_FAILED, "%s: no container of the active set", s->only);
+        operate(a, (struct stack_request){ .goal = STACK_STOP, .only = s->only }, &a->deed);
+        if (a->deed.result != STACK_DONE)
+                return end(a, &a->deed, a->deed.text);
+        operate(a, (struct stack_request){ .goal = STACK_START, .only = s->only, .may = may_start },
+                &a->deed);
+        if (s->refused)
+                return step_end_refused(s);
+        return end(a, &a->deed, a->deed.result == STACK_DONE ? "it was restarted" : a->deed.text);
+}
+
+static int restart(struct step *s)
+{
+        if (!s->only) {
+                step_end(s, STEP_FAILED, "want --only SERVICE");
+                return EX_USAGE;
+        }
+        int r = may_write(s);
+        if (r != 0)
+                return r;
+        s->config.stack.stop_timeout = MIN(s->config.stack.stop_timeout, RESTART_STOP_MS);
+        return with_stack(s, restart_run);
 }
 
 static int stop_run(struct act *a)
@@ -265,6 +310,10 @@ static const struct step_verb VERBS[] = {
           .timeout = START_MS,
           .run = start },
         { .name = "stop", .flags = STEP_COMMON | STEP_SET, .timeout = STOP_MS, .run = stop },
+        { .name = "restart",
+          .flags = STEP_COMMON | STEP_REPAIR | STEP_ONLY,
+          .timeout = RESTART_MS,
+          .run = restart },
         { .name = "drain", .flags = STEP_COMMON, .timeout = DRAIN_MS, .run = drain },
 };
 

@@ -28,6 +28,7 @@ enum event_kind {
         EVENT_PEER,     /* from: the node; to: what it did */
         EVENT_GUARD,    /* to: armed, off, fenced */
         EVENT_GAP,      /* the node, or the daemon, was frozen; took */
+        EVENT_REPAIR,   /* from: a service that hangs; to: begun, helped, failed */
         EVENT_ORDER,    /* to: switchover, ack, maintenance, … */
         EVENT_ALERT,    /* to: of HA_ALERTS[] */
         EVENT_NOW,      /* none: how it is now, the last line of the answer to `why` */

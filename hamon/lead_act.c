@@ -29,7 +29,7 @@ PRINTF(3, 4) static void put(struct hook_env *e, const char *key, const char *fm
         e->list[e->n] = NULL;
 }
 
-static void fill_env(const struct lead *l, const struct ha_action *a, struct hook_env *e)
+static void fill_env(struct lead *l, const struct ha_action *a, msec_t now, struct hook_env *e)
 {
         put(e, "PATH", "%s", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         put(e, "LC_ALL", "%s", "C");
@@ -38,13 +38,15 @@ static void fill_env(const struct lead *l, const struct ha_action *a, struct hoo
         put(e, "HAMON_INCARNATION", "%016" PRIx64, l->ha.lease.incarnation);
         put(e, "HAMON_REASON", "%s", a->reason);
         put(e, "HAMON_FROM", "%s", a->from);
-        if ((a->from[0] && lead_peer_answers(l, a->from, loop_now(l->needs.loop))) ||
-            lead_was_fenced(l, a->from))
+        if ((a->from[0] && lead_peer_answers(l, a->from, now)) || lead_was_fenced(l, a->from))
                 put(e, "HAMON_FROM_SILENT", "0"); /* absent: it counts as silent */
         put(e, "HAMON_TO", "%s", a->to);
         put(e, "HAMON_CONFIG", "%s", l->needs.file);
         put(e, "HAMON_DEADLINE_MS", "%lld", (long long)a->deadline);
         put(e, "HAMON_MODE", "%s", HA_MODES[a->mode]);
+        const char *hung = a->mode == MODE_RECOVER ? lead_repair_begin(l, now) : NULL;
+        if (hung)
+                put(e, "HAMON_REPAIR", "%s", hung);
         put(e, "HAMON_HOOKS", "%s", l->needs.config->hooks.dir);
 }
 
@@ -54,7 +56,7 @@ void lead_start_hook(struct lead *l, const struct ha_action *a)
         struct hook_env env = { .n = 0 };
         char path[PATH_MAX], also[PATH_MAX];
 
-        fill_env(l, a, &env);
+        fill_env(l, a, loop_now(l->needs.loop), &env);
         snprintf(path, sizeof path, "%s/%s.sh", l->needs.config->hooks.dir, HA_HOOKS[a->hook]);
         snprintf(also, sizeof also, "%s/%s.d", l->needs.config->hooks.dir, HA_HOOKS[a->hook]);
         const struct hook_run run = { .id = a->id,

@@ -61,7 +61,7 @@ static void containers(const struct lead *l, struct ha_facts *f)
         f->missing |= !l->mounted || lead_address_missing(l);
 }
 
-static void this_node(const struct lead *l, struct ha_facts *f, msec_t now)
+static void this_node(struct lead *l, struct ha_facts *f, msec_t now)
 {
         struct node *n = l->needs.node;
 
@@ -80,8 +80,7 @@ static void this_node(const struct lead *l, struct ha_facts *f, msec_t now)
                 f->hook = (struct ha_hook_facts){ HOOK_RUNNING, l->held_back.id, HOOK_OK };
         else if (l->hook_refused)
                 f->hook = (struct ha_hook_facts){ HOOK_ENDED, l->hook_refused, HOOK_FAILED };
-        /* An unfit verdict has outlived its grace; a repair that runs may still help. */
-        f->lasting = f->fitness == UNFIT && f->hook.state != HOOK_RUNNING;
+        lead_repair_facts(l, f, now); /* an unfit verdict has outlived its grace, but for these */
         f->same_boot = l->same_boot;
 }
 

@@ -35,6 +35,21 @@ struct lead_other { /* another node, as we heard it; index = place in [cluster] 
         bool heard, asking, ended, told;
 };
 
+enum { MENDED_MAX = 8 };
+
+struct lead_mended { /* a service that was restarted because it hung */
+        char service[64];
+        msec_t at;
+};
+
+struct lead_repair {
+        enum { REPAIR_NONE, REPAIR_DUE, REPAIR_RUNS } phase;
+        char service[64];
+        msec_t began, until; /* until then it may still help */
+        msec_t hook_until;   /* and any recovering hook that runs */
+        struct lead_mended mended[MENDED_MAX];
+};
+
 struct lead_fenced { /* by an operator who takes over; index = place in [cluster] nodes */
         msec_t at;
         const char *how; /* NULL: it was not */
@@ -101,6 +116,7 @@ struct lead {
 
         struct lead_operation operation;
         struct lead_fenced fenced[CLUSTER_MAX];
+        struct lead_repair repair;
 
         /* as last told in an event */
         const char *guard_told; /* NULL = nothing yet */
@@ -172,6 +188,12 @@ bool lead_maintenance_load(struct lead *l);
 bool lead_in_maintenance(const struct lead *l);
 /* False: another one is under way, and `out` says so. */
 bool lead_order(struct lead *l, enum ha_order o, const char *to, struct buf *out);
+
+/* lead_repair.c */
+void lead_repair_facts(struct lead *l, struct ha_facts *f, msec_t now); /* lasting, missing */
+/* A recovering hook begins: the service that it shall restart; NULL = none. */
+const char *lead_repair_begin(struct lead *l, msec_t now);
+const char *lead_repairing(const struct lead *l); /* the service; "" = none */
 
 /* lead_takeover.c */
 void lead_takeover(struct lead *l, const char *words, struct buf *out);

@@ -79,7 +79,9 @@ void lead_status(const struct lead *l, struct status_cluster *ret)
         const struct config *c = l->needs.config;
         msec_t now = loop_now(l->needs.loop);
 
-        *ret = (struct status_cluster){ .ha = &l->ha, .n_nodes = c->cluster.nodes.n };
+        *ret = (struct status_cluster){ .ha = &l->ha,
+                                        .repair = lead_repairing(l),
+                                        .n_nodes = c->cluster.nodes.n };
         for (size_t i = 0; i < ret->n_nodes; i++)
                 see_node(l, i, &ret->nodes[i], now);
         ret->volume.provider = PROVIDERS[c->volume.provider];

@@ -86,6 +86,8 @@ static void leads(struct lead *l, msec_t now, struct buf *out)
         if (n->verdict.fitness != FIT)
                 buf_addf(out, "; %s: %s", FITNESSES[n->verdict.fitness],
                          node_message(n, text, sizeof text));
+        if (*lead_repairing(l))
+                buf_addf(out, "; %s hangs, and is restarted once", lead_repairing(l));
         if (lead_in_maintenance(l))
                 buf_adds(out, "; in maintenance, but no other node is fit to lead");
 }

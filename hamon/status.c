@@ -132,13 +132,15 @@ static void add_ip(cJSON *root, const struct status_cluster *c)
         }
 }
 
-static void add_lease(cJSON *root, const struct ha *ha, msec_t now)
+static void add_lease(cJSON *root, const struct status_cluster *c, msec_t now)
 {
+        const struct ha *ha = c->ha;
         const struct lease *l = &ha->lease;
         cJSON *o;
 
         cJSON_AddStringToObject(root, "state", HA_STATES[ha->state]);
         cJSON_AddStringToObject(root, "why", ha->why_not);
+        cJSON_AddStringToObject(root, "repair", c->repair ? c->repair : "");
         add_int(root, "epoch", (int64_t)(l->held ? l->epoch : l->row.epoch));
         o = cJSON_AddObjectToObject(root, "lease");
         cJSON_AddStringToObject(o, "holder", l->held ? l->me : l->known ? l->row.holder : "");
@@ -169,7 +171,7 @@ int status_json(const struct node *n, const struct status_cluster *c, msec_t now
         add_int(root, "since_ms", now - n->verdict_since);
         cJSON_AddStringToObject(root, "version", MHA_VERSION);
         if (c) {
-                add_lease(root, c->ha, now);
+                add_lease(root, c, now);
                 add_nodes(root, c);
                 add_volume(root, c);
                 add_ip(root, c);
@@ -227,8 +229,9 @@ static void text_checks(const struct node *n, msec_t now, struct buf *out)
         }
 }
 
-static void text_lease(const struct ha *ha, msec_t now, struct buf *out)
+static void text_lease(const struct status_cluster *c, msec_t now, struct buf *out)
 {
+        const struct ha *ha = c->ha;
         const struct lease *l = &ha->lease;
         char age[24];
 
@@ -246,6 +249,8 @@ static void text_lease(const struct ha *ha, msec_t now, struct buf *out)
                          (unsigned long long)l->row.epoch);
         if (*ha->why_not)
                 buf_addf(out, "  %s\n", ha->why_not);
+        if (c->repair && *c->repair)
+                buf_addf(out, "  %s hangs, and is restarted once\n", c->repair);
 }
 
 /* The holder of the lease has a star. */
@@ -293,7 +298,7 @@ int status_text(const struct node *n, const struct status_cluster *c, msec_t now
                  ago(now - n->verdict_since, age, sizeof age));
         buf_addf(out, "  %s\n", node_message(n, msg, sizeof msg));
         if (c) {
-                text_lease(c->ha, now, out);
+                text_lease(c, now, out);
                 text_nodes(c, out);
                 text_places(c, out);
         }

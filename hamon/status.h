@@ -20,6 +20,7 @@ struct status_address {
 
 struct status_cluster { /* as this node sees it; lead.h fills it */
         const struct ha *ha;
+        const char *repair; /* the service that is being restarted because it hangs; "" = none */
         struct status_node nodes[CLUSTER_MAX];
         size_t n_nodes;
         struct {

@@ -23,7 +23,7 @@ static const struct {
         { "--yes", STEP_YES },       { "--force-epoch", STEP_FORCE_EPOCH },
         { "--silent", STEP_SILENT }, { "--timeout", STEP_TIMEOUT },
         { "--set", STEP_SET },       { "--fence", STEP_FENCE },
-        { "--off", STEP_OFF },
+        { "--off", STEP_OFF },       { "--only", STEP_ONLY },
 };
 
 /* ---- how it ends ---- */
@@ -185,6 +185,38 @@ static int bad_argument(const struct step *s, const char *what, const char *arg)
         return EX_USAGE;
 }
 
+enum { STEP_VALUES = STEP_TIMEOUT | STEP_SET | STEP_FENCE | STEP_OFF | STEP_ONLY };
+
+/* What follows a flag. 0, or an exit code. */
+static int take_value(struct step *s, enum step_flag flag, const char *value)
+{
+        bool warm = strcmp(value, "warm") == 0;
+
+        switch (flag) {
+        case STEP_FENCE:
+                s->fence = value;
+                break;
+        case STEP_OFF:
+                s->off = value;
+                break;
+        case STEP_ONLY:
+                s->only = value;
+                break;
+        case STEP_SET:
+                if (!warm && strcmp(value, "active") != 0)
+                        return bad_argument(s, "--set wants warm or active", value);
+                s->warm = warm;
+                break;
+        case STEP_TIMEOUT:
+                if (parse_duration(value, &s->timeout) < 0 || s->timeout == 0)
+                        return bad_argument(s, "--timeout wants a time, as in 30s", value);
+                break;
+        default:
+                break;
+        }
+        return 0;
+}
+
 static int parse(struct step *s, int argc, char **argv)
 {
         for (int i = 0; i < argc; i++) {
@@ -194,19 +226,11 @@ static int parse(struct step *s, int argc, char **argv)
                 if (k == ARRAY_SIZE(FLAGS) || !(s->verb->flags & FLAGS[k].flag))
                         return bad_argument(s, "unexpected argument", argv[i]);
                 s->flags |= FLAGS[k].flag;
-                if (!(FLAGS[k].flag & (STEP_TIMEOUT | STEP_SET | STEP_FENCE | STEP_OFF)))
+                if (!(FLAGS[k].flag & STEP_VALUES))
                         continue;
-                const char *value = ++i < argc ? argv[i] : "none";
-                if (FLAGS[k].flag == STEP_FENCE)
-                        s->fence = value;
-                if (FLAGS[k].flag == STEP_OFF)
-                        s->off = value;
-                if (FLAGS[k].flag == STEP_TIMEOUT &&
-                    (parse_duration(value, &s->timeout) < 0 || s->timeout == 0))
-                        return bad_argument(s, "--timeout wants a time, as in 30s", value);
-                s->warm = FLAGS[k].flag == STEP_SET ? strcmp(value, "warm") == 0 : s->warm;
-                if (FLAGS[k].flag == STEP_SET && !s->warm && strcmp(value, "active") != 0)
-                        return bad_argument(s, "--set wants warm or active", value);
+                int r = take_value(s, FLAGS[k].flag, ++i < argc ? argv[i] : "none");
+                if (r != 0)
+                        return r;
         }
         if ((s->flags & STEP_YES) && !(s->flags & STEP_NO_LEASE))
                 return bad_argument(s, "only together with --no-lease", "--yes");

@@ -33,6 +33,7 @@ enum step_flag {
         STEP_SET = 1 << 6,   /* --set warm|active */
         STEP_FENCE = 1 << 7, /* --fence NODE,… */
         STEP_OFF = 1 << 8,   /* --off NODE,… */
+        STEP_ONLY = 1 << 9,  /* --only SERVICE */
 };
 
 enum { STEP_COMMON = STEP_JSON | STEP_TIMEOUT, STEP_REPAIR = STEP_NO_LEASE | STEP_YES };
@@ -62,6 +63,7 @@ struct step {
         msec_t timeout, deadline; /* deadline: on clock_ms() */
         bool warm;                /* --set warm; else the active set */
         const char *fence, *off;  /* names with commas between them; NULL = none */
+        const char *only;         /* a service; NULL = none */
 
         struct step_grant grant; /* as last heard */
         msec_t valid_until;      /* of our lease, on clock_ms() */

@@ -17,6 +17,9 @@ all() {
 	return "$worst"
 }
 
+# A service that hangs is restarted first: for that nobody outside need answer.
+[ -z "${HAMON_REPAIR:-}" ] || step stack restart --only "$HAMON_REPAIR" || :
+
 step volume attach
 step volume mount
 

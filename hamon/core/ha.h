@@ -77,6 +77,7 @@ struct ha_facts {
                                    a hook's end does no harm */
         bool missing;           /* of what a MASTER asserts, something is not so (mount, address,
                                    route, container): master.sh is run again in mode recover */
+        bool repair;            /* the same, and it does not wait for its turn: a service hangs */
 
         /* other nodes */
         char other[LEASE_NAME]; /* the best other node whose fresh row says ha_candidate(); "" =

@@ -65,6 +65,7 @@ static struct lead_world {
         struct guard_double guard;
         struct other others[OTHERS];
         bool active, judging;
+        bool hung;                         /* what is active runs, and does not work */
         const char *lease, *grace, *stale; /* for world_configure() */
         unsigned peer_port;
         char members[128]; /* of the database, as this node sees them */
@@ -291,11 +292,13 @@ static inline void other_silent(size_t i)
 
 static inline void world_containers(bool active)
 {
-        const struct container_facts run = { .state = CTR_RUNNING },
+        const struct container_facts run = { .state = lw.hung ? CTR_PAUSED : CTR_RUNNING },
                                      made = { .state = CTR_CREATED };
 
         node_containers_begin(&lw.node);
-        assert_int_equal(node_container(&lw.node, "w1", &run, 0, 1), 0);
+        assert_int_equal(node_container(&lw.node, "w1",
+                                        &(struct container_facts){ .state = CTR_RUNNING }, 0, 1),
+                         0);
         assert_int_equal(node_container(&lw.node, "a1", active ? &run : &made, 0, 1), 0);
         node_containers_end(&lw.node);
 }

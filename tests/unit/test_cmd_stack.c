@@ -81,7 +81,7 @@ static void out_has(const char *part)
 static void test_words(void **state)
 {
         (void)state;
-        STEP(64, "usage: hamon stack start|stop|drain", "stack");
+        STEP(64, "usage: hamon stack start|stop|restart|drain", "stack");
         STEP(64, "usage: hamon stack", "stack", "boil");
         STEP(64, "unexpected argument: more", "stack", "status", "more");
         STEP(64, "unexpected argument: --set", "stack", "status", "--set", "ignored");
@@ -110,6 +110,38 @@ static void test_life(void **state)
         STEP(0, "\"result\":\"already\"", "stack", "stop", "--json");
         STEP(0, "1 of 1 had to be stopped\n", "stack", "stop", "--set", "warm");
         STEP(0, "\"services\":[{\"service\":\"redis-mailcow\"", "stack", "status", "--json");
+}
+
+/* One service alone, with little time to end, and only where it may be started again. */
+static void test_restart(void **state)
+{
+        (void)state;
+        STEP(64, "want --only SERVICE", "stack", "restart");
+        STEP(1, "nginx-mailcow: no container of the active set", "stack", "restart", "--only",
+             "nginx-mailcow");
+        STEP(1, "clamd-mailcow: no container of the active set", "stack", "restart", "--only",
+             "clamd-mailcow");
+        say("set redis-mailcow state=running");
+        say("set redis-mailcow stop_ms=60000"); /* deaf, but for SIGKILL */
+        msec_t began = clock_ms();
+        STEP(0, "stack restart: it was restarted", "stack", "restart", "--only", "redis-mailcow");
+        assert_in_range(clock_ms() - began, 500, 15000);
+        const char *deeds = say("deeds");
+        assert_non_null(strstr(deeds, "start:redis-mailcow"));
+        assert_null(strstr(deeds, "ofelia-mailcow"));
+        STEP(0, "\"state\":\"running\"", "stack", "status", "--json");
+
+        say("set redis-mailcow state=paused");
+        STEP(0, "it was restarted", "stack", "restart", "--only", "redis-mailcow");
+        say("die redis-mailcow"); /* meanwhile: it is only started */
+        STEP(0, "it was restarted", "stack", "restart", "--only", "redis-mailcow");
+
+        sx.lease->mood = LEASE_NO;
+        STEP(1, "we do not have the lease", "stack", "restart", "--only", "redis-mailcow");
+        lease_reset();
+        umount2(volume, MNT_DETACH);
+        STEP(1, "the volume is not mounted", "stack", "restart", "--only", "redis-mailcow");
+        assert_null(strstr(say("deeds"), "stop:ofelia"));
 }
 
 static void test_lease(void **state)
@@ -287,9 +319,10 @@ static void test_lock(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(test_words),     TEST(test_life),  TEST(test_lease), TEST(test_lease_runs_out),
-                TEST(test_volume),    TEST(test_drain), TEST(test_door),  TEST(test_missing),
-                TEST(test_no_engine), TEST(test_lock),
+                TEST(test_words),          TEST(test_life),    TEST(test_lease),
+                TEST(test_lease_runs_out), TEST(test_restart), TEST(test_volume),
+                TEST(test_drain),          TEST(test_door),    TEST(test_missing),
+                TEST(test_no_engine),      TEST(test_lock),
         };
 
         return cmocka_run_group_tests(tests, start_all, stop_all);

@@ -182,6 +182,10 @@ static void test_missing(void **unused)
         assert_true(now - before >= h.config.assert_every);
         f.missing = false;
         hook_ends(HOOK_OK);
+        f.repair = true; /* that does not wait for its turn */
+        await_hook(HOOK_MASTER, MODE_RECOVER, 100);
+        f.repair = false;
+        hook_ends(HOOK_OK);
         pass(20000);
         assert_null(action(ACTION_START_HOOK));
 }

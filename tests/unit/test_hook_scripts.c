@@ -21,7 +21,7 @@ static const char FAKE[] = "#!/bin/sh\n"
                            "exit $code\n";
 
 struct given { /* NULL = nothing of the kind */
-        const char *mode, *fail, *fail2, *slow, *beside, *hang;
+        const char *mode, *fail, *fail2, *slow, *beside, *hang, *repair;
         int code, code2;
         msec_t deadline;
 };
@@ -69,7 +69,7 @@ static const char *hook_copy(const char *name)
 
 static void start_hook(const char *name, const struct given *g)
 {
-        char words[12][256];
+        char words[13][256];
         const char *env[ARRAY_SIZE(words) + 1];
         const struct {
                 const char *name, *value;
@@ -81,7 +81,8 @@ static void start_hook(const char *name, const struct given *g)
                      { "FAKE_FAIL2=%s", g->fail2 },
                      { "FAKE_SLOW=%s", g->slow },
                      { "FAKE_BESIDE=%s", g->beside },
-                     { "FAKE_HANG=%s", g->hang } };
+                     { "FAKE_HANG=%s", g->hang },
+                     { "HAMON_REPAIR=%s", g->repair } };
         size_t n = 0;
 
         for (; n < ARRAY_SIZE(vars); n++) {
@@ -377,6 +378,25 @@ static void test_additions(void **unused)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, hook_teardown)
 
+/* What hangs is restarted before anything else, and whatever comes of it, the rest is looked after.
+ */
+static void test_repair(void **unused)
+{
+        static const char STEP[] = "stack restart --only dovecot-mailcow";
+
+        (void)unused;
+        for (int fails = 0; fails < 2; fails++) {
+                run_hook("master.sh", &(struct given){ .mode = "recover",
+                                                       .repair = "dovecot-mailcow",
+                                                       .fail = fails ? STEP : NULL,
+                                                       .code = 75 });
+                assert_int_equal(result.end, HOOK_OK);
+                assert_int_equal(when('+', STEP), 0);
+                assert_int_equal(when('-', STEP), 1);
+                assert_int_equal(when('+', "volume attach"), 2);
+        }
+}
+
 /* A provider that does not answer does not keep the service from being asked whether it works. */
 static void test_the_label_delays_nothing(void **unused)
 {
@@ -396,6 +416,7 @@ int main(void)
                 TEST(test_both_fail),
                 TEST(test_killed_at_each_step),
                 TEST(test_the_label_delays_nothing),
+                TEST(test_repair),
                 TEST(test_additions),
         };
 

@@ -1,0 +1,121 @@
+/* Which service hangs: what runs and does not work, and nothing that is not its own fault. */
+#include "node_fixture.h"
+
+#define RUNNING MASTER_OK " dovecot-mailcow=running nginx-mailcow=running postfix-mailcow=running"
+
+static const struct finding PASS = { RES_PASS, REASON_OK };
+static const struct finding SILENT = { RES_FAIL, REASON_PROBE_TIMEOUT };
+
+/* `n` rounds in which the probes of these bits fail. */
+static void rounds(unsigned n, unsigned bits)
+{
+        struct galera_facts g = member();
+
+        while (n-- > 0) {
+                fx.now += TICK;
+                node_galera(&fx.node, &g, fx.now);
+                for (enum probe i = 0; i < PROBE_COUNT_; i++)
+                        node_probe(&fx.node, i, bits & 1u << i ? SILENT : PASS, "x", fx.now);
+                eval(FOLD_TICK);
+        }
+}
+
+static void begin(void)
+{
+        make_fit(ROLE_MASTER);
+        containers(RUNNING);
+        node_probing(&fx.node, true);
+        rounds(3, 0);
+        assert_node(FIT, REASON_OK);
+        assert_null(node_hung(&fx.node));
+}
+
+static void hung_is(const char *name)
+{
+        const struct service *s = node_hung(&fx.node);
+
+        assert_string_equal(s ? s->name : "none", name);
+}
+
+#define SMTP  (1u << PROBE_SMTP)
+#define IMAPS (1u << PROBE_IMAPS)
+#define HTTPS (1u << PROBE_HTTPS)
+#define SIEVE (1u << PROBE_SIEVE)
+
+static void test_probes(void **state)
+{
+        (void)state;
+        begin();
+        rounds(1, IMAPS);
+        hung_is("none"); /* one sample is no news */
+        rounds(1, IMAPS);
+        hung_is("dovecot-mailcow");
+        assert_node(FIT, REASON_PROBE_TIMEOUT); /* in grace */
+        rounds(GRACE / TICK + 2, IMAPS);
+        assert_node(UNFIT, REASON_PROBE_TIMEOUT);
+        hung_is("dovecot-mailcow");
+        rounds(3, 0);
+        hung_is("none");
+        rounds(5, SIEVE); /* not vital */
+        hung_is("none");
+        rounds(5, SMTP | IMAPS);
+        hung_is("dovecot-mailcow"); /* one after the other */
+        rounds(5, SMTP | IMAPS | HTTPS);
+        hung_is("none"); /* no service's own fault */
+}
+
+static void test_containers(void **state)
+{
+        static const struct {
+                const char *is, *hung;
+        } ROWS[] = {
+                { "w1=running w2=running a1=paused a2=running a3=running", "a1" },
+                { "w1=running w2=running a1=running a2=running/unhealthy a3=running", "a2" },
+                { "w1=paused w2=running a1=running a2=running a3=running", "none" }, /* warm */
+                { "w1=running w2=running a1=exited a2=running a3=running", "none" }, /* missing */
+                { "w1=running w2=running a1=running/starting a2=running a3=running", "none" },
+                { "w1=running w2=running a1=running a2=running a3=paused", "none" }, /* optional */
+                { "w1=running w2=running a1=running a2=running a3=running", "none" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
+                make_fit(ROLE_MASTER);
+                containers(ROWS[i].is);
+                ticks(2, NULL);
+                hung_is(ROWS[i].hung);
+                containers(MASTER_OK);
+                ticks(5, NULL);
+        }
+}
+
+/* Others fail too: then it is they. */
+static void test_others(void **state)
+{
+        (void)state;
+        begin();
+        rounds(3, IMAPS);
+        hung_is("dovecot-mailcow");
+        node_engine(&fx.node, ENGINE_TIMEOUT, "", true);
+        rounds(3, IMAPS);
+        hung_is("none"); /* nothing could be restarted */
+        node_engine(&fx.node, ENGINE_OK, "", true);
+        rounds(3, IMAPS);
+        hung_is("dovecot-mailcow");
+        fx.node.probes[PROBE_VOLUME].state = (struct check_state){
+                .seen = true, .bad = true, .last = RES_FAIL, .verdict = V_SUSPECT
+        };
+        hung_is("none"); /* a disk that hangs, hangs everybody */
+        fx.node.probes[PROBE_VOLUME].state = (struct check_state){ .seen = false };
+        fx.node.led = false;
+        hung_is("none"); /* a standby serves nobody */
+}
+
+int main(void)
+{
+#define CASE(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+        const struct CMUnitTest tests[] = { CASE(test_probes), CASE(test_containers),
+                                            CASE(test_others) };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

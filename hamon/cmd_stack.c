@@ -241,14 +241,16 @@ static int restart_run(struct act *a)
         m = stack_plan_find(&a->look.plan, s->only);
         if (!m || m->set != SET_ACTIVE)
                 return step_end(s, STEP_FAILED, "%s: no container of the active set", s->only);
-        operate(a, (struct stack_request){ .goal = STACK_STOP, .only = s->only }, &a->deed);
-        if (a->deed.result != STACK_DONE)
-                return end(a, &a->deed, a->deed.text);
+        if (m->state != CTR_PAUSED) { /* which only needs to go on */
+                operate(a, (struct stack_request){ .goal = STACK_STOP, .only = s->only }, &a->deed);
+                if (a->deed.result != STACK_DONE)
+                        return end(a, &a->deed, a->deed.text);
+        }
         operate(a, (struct stack_request){ .goal = STACK_START, .only = s->only, .may = may_start },
                 &a->deed);
         if (s->refused)
                 return step_end_refused(s);
-        return end(a, &a->deed, a->deed.result == STACK_DONE ? "it was restarted" : a->deed.text);
+        return end(a, &a->deed, a->deed.result == STACK_DONE ? "it runs anew" : a->deed.text);
 }
 
 static int restart(struct step *s)

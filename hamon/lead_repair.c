@@ -37,7 +37,7 @@ static void tell(struct lead *l, const char *to, enum reason reason, msec_t took
 static void look(struct lead *l, msec_t now)
 {
         struct lead_repair *r = &l->repair;
-        const struct service *s = node_hung(l->needs.node);
+        const struct service *s = node_hung(l->needs.node, now);
 
         if (!s || !mended(l, s->name, now)) {
                 if (r->phase == REPAIR_DUE)

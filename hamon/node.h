@@ -91,9 +91,10 @@ void node_set_lead(struct node *n, enum role role);
 void node_gap(struct node *n, msec_t now);
 
 /* node_repair.c: a required service of the active set that runs and does not work, as its probes or
- * its healthcheck say, or that is paused. NULL: there is none; or this node is not judged as a
- * master, or Docker or the volume fails too, or too much at once: then it is no service's fault. */
-const struct service *node_hung(const struct node *n);
+ * its healthcheck say, or that is paused for half of grace. NULL: there is none; or this node is
+ * not judged as a master, or Docker or the volume fails too, or too much at once: then it is no
+ * service's fault. */
+const struct service *node_hung(const struct node *n, msec_t now);
 
 /* ---- verdict out ---- */
 enum fold {

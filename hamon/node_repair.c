@@ -11,12 +11,13 @@ static bool counts(const struct check_state *c)
                (c->verdict == V_SUSPECT || c->verdict == V_DOWN);
 }
 
-static bool is_hung(const struct node *n, const struct service *s)
+/* Somebody may pause a container for a moment, to copy its files: half of grace is theirs. */
+static bool is_hung(const struct node *n, const struct service *s, msec_t now)
 {
         if (s->set != SET_ACTIVE || s->optional || s->ended)
                 return false;
         if (s->facts.state == CTR_PAUSED)
-                return counts(&s->state);
+                return counts(&s->state) && now - s->state.bad_since >= n->rule.grace / 2;
         if (s->facts.state != CTR_RUNNING)
                 return false;
         if (counts(&s->state)) /* its own healthcheck says so */
@@ -30,7 +31,7 @@ static bool is_hung(const struct node *n, const struct service *s)
         return false;
 }
 
-const struct service *node_hung(const struct node *n)
+const struct service *node_hung(const struct node *n, msec_t now)
 {
         const struct service *first = NULL;
         unsigned hung = 0;
@@ -39,7 +40,7 @@ const struct service *node_hung(const struct node *n)
             counts(&n->probes[PROBE_VOLUME].state))
                 return NULL;
         for (size_t i = 0; i < n->n_services; i++) {
-                if (!is_hung(n, &n->services[i]))
+                if (!is_hung(n, &n->services[i], now))
                         continue;
                 if (!first)
                         first = &n->services[i];

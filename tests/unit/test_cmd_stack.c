@@ -124,7 +124,7 @@ static void test_restart(void **state)
         say("set redis-mailcow state=running");
         say("set redis-mailcow stop_ms=60000"); /* deaf, but for SIGKILL */
         msec_t began = clock_ms();
-        STEP(0, "stack restart: it was restarted", "stack", "restart", "--only", "redis-mailcow");
+        STEP(0, "stack restart: it runs anew", "stack", "restart", "--only", "redis-mailcow");
         assert_in_range(clock_ms() - began, 500, 15000);
         const char *deeds = say("deeds");
         assert_non_null(strstr(deeds, "start:redis-mailcow"));
@@ -132,9 +132,10 @@ static void test_restart(void **state)
         STEP(0, "\"state\":\"running\"", "stack", "status", "--json");
 
         say("set redis-mailcow state=paused");
-        STEP(0, "it was restarted", "stack", "restart", "--only", "redis-mailcow");
+        STEP(0, "it runs anew", "stack", "restart", "--only", "redis-mailcow");
+        assert_non_null(strstr(say("deeds"), "unpause:redis-mailcow"));
         say("die redis-mailcow"); /* meanwhile: it is only started */
-        STEP(0, "it was restarted", "stack", "restart", "--only", "redis-mailcow");
+        STEP(0, "it runs anew", "stack", "restart", "--only", "redis-mailcow");
 
         sx.lease->mood = LEASE_NO;
         STEP(1, "we do not have the lease", "stack", "restart", "--only", "redis-mailcow");

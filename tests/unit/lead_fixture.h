@@ -292,14 +292,13 @@ static inline void other_silent(size_t i)
 
 static inline void world_containers(bool active)
 {
-        const struct container_facts run = { .state = lw.hung ? CTR_PAUSED : CTR_RUNNING },
-                                     made = { .state = CTR_CREATED };
+        const enum ctr_state on = lw.hung ? CTR_PAUSED : CTR_RUNNING;
+        const struct container_facts run = { .state = CTR_RUNNING },
+                                     a1 = { .state = active ? on : CTR_CREATED };
 
         node_containers_begin(&lw.node);
-        assert_int_equal(node_container(&lw.node, "w1",
-                                        &(struct container_facts){ .state = CTR_RUNNING }, 0, 1),
-                         0);
-        assert_int_equal(node_container(&lw.node, "a1", active ? &run : &made, 0, 1), 0);
+        assert_int_equal(node_container(&lw.node, "w1", &run, 0, 1), 0);
+        assert_int_equal(node_container(&lw.node, "a1", &a1, 0, 1), 0);
         node_containers_end(&lw.node);
 }
 

@@ -89,7 +89,9 @@ struct finding judge_container(const struct container_facts *f, enum set set, en
  * while it closes its connection to the group (at whose end no EVS state is told). One that lost
  * the others calls itself Initialized, or Joining once it found them again: so it was in 12 stops
  * and 8 cuts of galera 26.4, asked some hundred times a second. Should another release call itself
- * Synced for longer, it gets the grace of any other failure and no more. */
+ * Synced for longer, it gets the grace of any other failure and no more. A restarted member that
+ * found the others is Joining and non-Primary for a moment as well: it catches up, and has its
+ * grace (without it a master went away one second before its database was back). */
 static bool is_leaving(const struct galera_facts *f)
 {
         if (f->local_state == WSREP_DONOR || f->local_state == WSREP_JOINED)
@@ -118,6 +120,8 @@ struct finding judge_galera(const struct galera_facts *f)
                 return fail(REASON_GALERA_OFF);
         if (!f->connected)
                 return fail(REASON_GALERA_DISCONNECTED);
+        if (!f->primary && f->local_state == WSREP_JOINING)
+                return fail(REASON_GALERA_NOT_SYNCED);
         if (!f->primary)
                 return fail(is_leaving(f) ? REASON_GALERA_LEAVING : REASON_GALERA_NON_PRIMARY);
         if (f->local_state != WSREP_SYNCED && f->local_state != WSREP_DONOR)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ASK_MS = 600, FRESH_ASKS = 3 };
+enum { ASK_MS = 600, SUSPECT_MS = 300, FRESH_ASKS = 3 };
 
 /* ---- what we heard ---- */
 
@@ -66,11 +66,12 @@ void lead_peer_facts(struct lead *l, struct ha_facts *f, msec_t now)
         f->release_epoch = l->release_epoch;
 
         bool suspected = f->vrrp_master && f->silent_view;
-        if (suspected && !l->suspected) {
+        bool anew = suspected && !l->suspected;
+        l->suspected = suspected;
+        if (anew) {
                 l->suspected_at = now;
                 lead_peer_tick(l); /* at once: is it really silent? */
         }
-        l->suspected = suspected;
         if (holder >= c->cluster.nodes.n)
                 return;
         const struct lead_other *o = &l->others[holder];
@@ -91,6 +92,20 @@ bool lead_peer_outlasts(const struct lead *l)
 
 /* ---- asking ---- */
 
+static void on_state(void *arg, const struct peer_answer *a);
+
+/* A holder that two witnesses miss has less time: it is on our own network, and asked for a word.
+ */
+static void ask_one(struct lead *l, size_t i)
+{
+        struct lead_other *o = &l->others[i];
+        bool suspect = l->suspected && i == lead_index(l, l->ha.lease.row.holder);
+
+        o->asked_at = loop_now(l->needs.loop);
+        o->asking = peer_ask(l->peer, i, PEER_STATE, "", suspect ? SUSPECT_MS : ASK_MS, on_state,
+                             l) == 0;
+}
+
 static void on_state(void *arg, const struct peer_answer *a)
 {
         struct lead *l = arg;
@@ -103,6 +118,8 @@ static void on_state(void *arg, const struct peer_answer *a)
                 o->heard = true;
                 o->heard_at = o->asked_at;
         }
+        if (l->suspected && o->asked_at < l->suspected_at)
+                ask_one(l, a->node); /* that was before the suspicion: it proves nothing */
         if (l->suspected)
                 lead_wake(l);
 }
@@ -110,11 +127,8 @@ static void on_state(void *arg, const struct peer_answer *a)
 void lead_peer_tick(struct lead *l)
 {
         for (size_t i = 0; i < l->needs.config->cluster.nodes.n; i++) {
-                struct lead_other *o = &l->others[i];
-                if ((int)i == config_cluster_rank(l->needs.config) || o->asking)
-                        continue;
-                o->asked_at = loop_now(l->needs.loop);
-                o->asking = peer_ask(l->peer, i, PEER_STATE, "", ASK_MS, on_state, l) == 0;
+                if ((int)i != config_cluster_rank(l->needs.config) && !l->others[i].asking)
+                        ask_one(l, i);
         }
 }
 

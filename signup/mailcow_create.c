@@ -55,7 +55,10 @@ static bool take_lock(struct mailcow *m, const char *domain)
 
         clock_gettime(CLOCK_MONOTONIC, &end);
         end.tv_sec += (time_t)(wait / 1000) + 1;
-        return pthread_mutex_clocklock(lock_of(m, domain), CLOCK_MONOTONIC, &end) == 0;
+        if (pthread_mutex_clocklock(lock_of(m, domain), CLOCK_MONOTONIC, &end) == 0)
+                return true;
+        note(LOG_WARN, "domain_busy", LS("domain", domain), LI("ms", wait));
+        return false;
 }
 
 static void give_lock(struct mailcow *m, const char *domain)

@@ -8,8 +8,9 @@ POST /_next {"add": ["empty_half", ...]} queues misbehaviour, one word per call 
   late         done after a second, no answer              down    HTTP 500, HTML
   auth         HTTP 401                                    garbage HTTP 200, HTML
   slow         answers after a second                      readonly HTTP 200, empty body, also the next
-GET /_state tells mailboxes, the highest number of adds at once per domain, and each request's head.
+POST /_world {"every": 25} does so with each 25th add. GET /_state tells mailboxes, the highest number of adds at once per domain, and each request's head.
 """
+import hashlib
 import json
 import re
 import sys
@@ -27,6 +28,7 @@ class World:
         self.key = key
         self.mailboxes, self.aliases, self.next, self.requests = {}, {"info@example.org"}, {}, []
         self.running, self.most = {}, {}
+        self.every, self.calls, self.moods = 0, 0, ["empty", "half", "slow", "garbage"]
         self.policy = {"length": "6", "chars": "0", "special_chars": "0", "lowerupper": "0", "numbers": "0"}
         self.domains = {
             "example.org": {"tags": ["signup"], "active_int": 1, "max": 10 ** 6, "quota": 10240},
@@ -50,12 +52,14 @@ def password_ok(policy, text):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    adding = None
 
     def log_message(self, *args):
         pass
 
     def reply(self, status, body, kind="application/json"):
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.added()
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Set-Cookie", "MCSESSID=dangerous; path=/; HttpOnly; SameSite=Lax")
@@ -66,7 +70,10 @@ class Handler(BaseHTTPRequestHandler):
     def trouble(self, kind):
         queue = W.next.get(kind, [])
         with LOCK:
-            return queue.pop(0) if queue else ""
+            if queue or kind != "add" or not W.every:
+                return queue.pop(0) if queue else ""
+            W.calls += 1
+            return W.moods[W.calls // W.every % len(W.moods)] if W.calls % W.every == 0 else ""
 
     def allowed(self):
         if self.headers.get("X-API-Key") == W.key:
@@ -85,6 +92,8 @@ class Handler(BaseHTTPRequestHandler):
             with LOCK:
                 return self.reply(200, {"mailboxes": W.mailboxes, "most": W.most, "requests": W.requests})
         self.note()
+        if url.path.startswith("/range/"):
+            return self.breached(url.path.removeprefix("/range/"))
         if not self.allowed():
             return None
         word = self.trouble("get")
@@ -95,6 +104,14 @@ class Handler(BaseHTTPRequestHandler):
         path = urllib.parse.unquote(url.path).removeprefix("/api/v1/")
         tags = urllib.parse.parse_qs(url.query).get("tags", [])
         return self.reply(200, self.get(path, tags))
+
+    def breached(self, prefix):
+        """Have I Been Pwned's range query: the one password everybody knows, and padding."""
+        if self.trouble("range") == "down":
+            return self.reply(503, b"", "text/plain")
+        known = hashlib.sha1(b"correct horse battery").hexdigest().upper()
+        lines = ["0" * 35 + ":0"] + ([known[5:] + ":12345"] if known.startswith(prefix) else [])
+        return self.reply(200, "\r\n".join(lines).encode(), "text/plain")
 
     def get(self, path, tags):
         with LOCK:
@@ -150,11 +167,18 @@ class Handler(BaseHTTPRequestHandler):
         with LOCK:
             W.running[domain] = W.running.get(domain, 0) + 1
             W.most[domain] = max(W.most.get(domain, 0), W.running[domain])
+        self.adding = domain
         try:
             self.misbehave(data, self.trouble("add"))
         finally:
-            with LOCK:
-                W.running[domain] -= 1
+            self.added()
+
+    def added(self):
+        """Before the answer leaves: whoever gets it may send the next add at once."""
+        with LOCK:
+            if self.adding is not None:
+                W.running[self.adding] -= 1
+            self.adding = None
 
     def misbehave(self, data, word):
         if word == "down":

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The portal from end to end without a script running: real nginx with our include, real signup, the double of
 Mailcow's API in all its moods."""
+import os
 import re
 import threading
 import time
@@ -332,6 +333,48 @@ class Policy(Case):
         self.assertIn("With a digit.", b.text)
         b.post(b.form(local_part="policy", password="Umbrella <&> 42"))
         self.assert_created(b, "policy@example.org")
+
+
+class Breached(Case):
+    """The double plays the range service too: /range/XXXXX."""
+    conf = {"policy.pwned_on_error": "refuse"}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.s.conf = dict(cls.conf, **{"policy.pwned_url": f"http://127.0.0.1:{cls.s.api_port}/range/"})
+        cls.s.signup[0].terminate()
+        cls.s.signup[0].wait(20)
+        os.unlink(cls.s.dir + "/0.sock")
+        cls.s.signup[0] = cls.s.start_signup(0)
+
+    def test_breached(self):
+        known, down = "correct horse battery", "the range is down 77"
+        b = self.sign_up("pwned", password=known)
+        self.assertEqual((b.status, b.errors()), (422, {"password"}))
+        self.assertIn("data breach", b.text)
+        asked = [r["line"] for r in self.s.state()["requests"] if "/range/" in r["line"]]
+        self.assertRegex(asked[-1], r"^GET /range/[0-9A-F]{5} HTTP/1.1$")
+        b.post(b.form(local_part="pwned"))
+        self.assert_created(b, "pwned@example.org", 1)
+        self.s.api("/_next", {"range": ["down"]})
+        b = self.sign_up("pwned2", password=down)
+        self.assertEqual((b.status, b.errors()), (422, {"password"}))
+        self.assertIsNone(self.s.mailbox("pwned2@example.org"))
+
+
+class Certificate(Case):
+    """Mailcow behind our own nginx, whose certificate nobody knows, unless ca_file names it."""
+
+    def test_unknown_certificate(self):
+        self.s.conf = {"mailcow.url": f"https://localhost:{self.s.port}", "signup.listen": f"{self.s.dir}/tls.sock"}
+        done = self.s.command("pending", "list")
+        self.assertEqual(done.returncode, 69)
+        self.assertIn("certificate", done.stderr)
+        self.s.conf["mailcow.ca_file"] = self.s.dir + "/cert.pem"
+        done = self.s.command("pending", "list")
+        self.assertNotIn("certificate", done.stderr)
+        self.s.conf = {}
 
 
 class Approval(Case):

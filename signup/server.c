@@ -197,13 +197,13 @@ int server_run(struct site *s, int fd)
         sigset_t signals;
         int r = -ENOMEM;
 
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGTERM);
+        sigaddset(&signals, SIGINT);
+        pthread_sigmask(SIG_BLOCK, &signals, NULL); /* from here on sigwait() hears of them */
         if (server.stop >= 0 && w && FCGX_Init() == 0) {
                 signal(SIGPIPE, SIG_IGN); /* FCGX_Init() has put its own handlers there */
                 signal(SIGUSR1, SIG_IGN);
-                sigemptyset(&signals);
-                sigaddset(&signals, SIGTERM);
-                sigaddset(&signals, SIGINT);
-                pthread_sigmask(SIG_BLOCK, &signals, NULL);
                 r = run(&server, w, n, &signals);
         }
         closep(&server.stop);

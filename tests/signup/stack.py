@@ -131,14 +131,14 @@ class Stack:
             f.write(NGINX.format(dir=self.dir, port=self.port))
         self.nginx = self.start("nginx", ["nginx", "-c", self.dir + "/nginx.conf", "-e", self.dir + "/nginx.log"])
 
-    def upstream(self, i, reload=True):
+    def upstream(self, i, reload=True, where=None):
         """The site include as it is shipped; only the name of the upstream is ours."""
         with open(SOURCE + "/templates/nginx/site.signup.custom", encoding="utf-8") as f:
             text = f.read()
         want = "set $signup signup-mailcow:9000;"
         assert text.count(want) == 1
         with open(self.dir + "/site.signup.custom", "w", encoding="utf-8") as f:
-            f.write(text.replace(want, f"set $signup unix:{self.dir}/{i}.sock;"))
+            f.write(text.replace(want, f"set $signup {where or f'unix:{self.dir}/{i}.sock'};"))
         if reload:
             self.nginx.send_signal(1)
             time.sleep(0.5)

@@ -3,11 +3,13 @@
 Mailcow's API in all its moods."""
 import os
 import re
+import socket
+import subprocess
 import threading
 import time
 import unittest
 
-from stack import Browser, Stack
+from stack import SIGNUP, Browser, Stack, free_port, wait_for
 
 
 class Case(unittest.TestCase):
@@ -485,6 +487,42 @@ class Restart(Case):
         self.assertEqual(self.s.signup[1].wait(20), 0)
         self.s.signup[1] = self.s.start_signup(1)
         time.sleep(0.5)
+
+
+class Listen(Case):
+    """The other ways to be found: an address, and a socket somebody else has made."""
+
+    def run_on(self, listen, stdin, where, local):
+        conf = dict(self.s.conf)
+        self.s.conf["signup.listen"] = listen
+        with open(self.s.dir + "/signup7.log", "ab") as log:
+            child = subprocess.Popen([SIGNUP, "-c", self.s.config_file(7)], stdin=stdin, stdout=log, stderr=log)
+        self.s.conf.clear()
+        self.s.conf.update(conf)
+        try:
+            wait_for("started", lambda: "event=started" in self.s.log(7))
+            self.s.upstream(7, where=where)
+            self.assert_created(self.sign_up(local), local + "@example.org", 1)
+        finally:
+            child.terminate()
+            self.assertEqual(child.wait(20), 0)
+
+    def test_tcp(self):
+        port = free_port()
+        self.run_on(f"127.0.0.1:{port}", subprocess.DEVNULL, f"127.0.0.1:{port}", "bytcp")
+
+    def test_inherited(self):
+        path = self.s.dir + "/inherited.sock"
+        with socket.socket(socket.AF_UNIX) as s:
+            s.bind(path)
+            os.chmod(path, 0o666)
+            s.listen(64)
+            self.run_on("inherited", s, "unix:" + path, "inherited")
+
+    def test_a_living_socket_is_not_taken(self):
+        done = self.s.command("serve")
+        self.assertEqual(done.returncode, 69)
+        self.assertIn("Address already in use", done.stderr)
 
 
 class Config(Case):

@@ -29,6 +29,10 @@ async function visit(options, url, use) {
   try {
     await page.goto(url);
     await use(page, context);
+  } catch (e) {
+    const seen = await page.innerText('main').catch(() => 'nothing');
+    e.stack += '\n      on ' + page.url() + ': ' + wrong.join('; ') + ' ' + seen.replace(/\s+/g, ' ').slice(0, 600);
+    throw e;
   } finally {
     await context.close();
   }
@@ -147,6 +151,15 @@ CASES['keyboard only'] = () => visit({}, OPEN, async (page) => {
 CASES['enter in a field sends the form, not the refresh button'] = () => visit({}, OPEN, async (page) => {
   await fill(page, unique('enter'));
   await page.press('#password2', 'Enter');
+  await page.waitForSelector('#address');
+});
+
+CASES['sent before the calculation is done: it goes when that is'] = () => visit({}, OPEN, async (page) => {
+  await page.route('**/pow*.js', async (route) => { await new Promise((r) => setTimeout(r, 1500)); await route.continue(); });
+  await page.reload();
+  await fill(page, unique('early'));
+  await page.press('#password2', 'Enter');
+  assert.strictEqual(await page.inputValue('#pow'), '');
   await page.waitForSelector('#address');
 });
 

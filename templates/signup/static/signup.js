@@ -180,7 +180,7 @@
       if (chosen() !== 'pow' || !$('pow') || $('pow').value) return;
       e.preventDefault();
       powStart().then(function (done) {
-        if (done) form.submit();
+        if (done) HTMLFormElement.prototype.submit.call(form); /* form.submit is the button of that id */
         else { busy(false); $('gates').scrollIntoView(); }
       });
     });

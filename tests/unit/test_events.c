@@ -301,7 +301,10 @@ static void test_hanging_disk(void **unused)
         EVENTUALLY(file_has(file, "number 0."));
         pid_t pid = writer();
         assert_true(pid > 1);
+        char status[40];
+        snprintf(status, sizeof status, "/proc/%d/status", (int)pid);
         kill(pid, SIGSTOP);
+        EVENTUALLY(file_has(status, "State:\tT")); /* not before: it would take more in between */
         msec_t began = clock_ms();
         while (events_lost(events) < 100 && n < 100000)
                 add_number(n++);

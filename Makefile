@@ -4,13 +4,17 @@ JOBS ?= $(shell nproc)
 DESTDIR ?=
 .DEFAULT_GOAL := build
 
-.PHONY: help deps build debug install uninstall demo test unit lint fmt bench sim fuzz coverage soak chaos rto clean
+.PHONY: help deps browser build debug install uninstall demo test unit lint fmt bench sim fuzz coverage soak chaos rto clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 deps: ## install the Debian packages this project needs (packages.apt)
 	@tools/deps build lint test rig
+
+browser: ## what the portal's tests in a real Chromium need (npm only where there is none)
+	@tools/deps browser
+	@command -v npm >/dev/null || tools/deps npm
 
 build: ## the programs, optimised: build/release/bin/hamon, hamond
 	@tools/deps build
@@ -35,7 +39,7 @@ demo: ## three nodes on this machine: faults, how fast hamon sees them, how mail
 	@printf '\nAnd mail? Eight messages a second to the floating address, while the master is lost in four ways:\n\n'
 	@FAULTS=4 SEED=1 ONLY=switchover,kill-active,power-master,cut-master tests/cluster/chaos
 
-test: deps build debug ## everything: lint, units, fuzz corpora, the three-node cluster
+test: deps browser build debug ## everything: lint, units, fuzz corpora, the three-node cluster
 	@tests/run-all
 
 unit: debug ## the quick ones only

@@ -3,14 +3,9 @@
  * (the engine) links everything else. The user types `hamon`; it hands over where needed. */
 #pragma once
 
+#include "lib/cli.h"
 #include <stdbool.h>
 #include <stddef.h>
-
-struct cli {
-        const char *file; /* configuration file */
-        int argc;         /* arguments after the verb */
-        char **argv;
-};
 
 struct command {
         const char *name;

@@ -22,11 +22,7 @@ struct check {
 /* The row whose value this is. */
 static size_t row_of(const struct check *k, const void *value)
 {
-        size_t offset = (size_t)((const char *)value - (const char *)k->c), i = 0;
-
-        while (i + 1 < CONFIG_SPEC.n_options && CONFIG_SPEC.options[i].offset != offset)
-                i++;
-        return i;
+        return conf_row_at(&CONFIG_SPEC, (size_t)((const char *)value - (const char *)k->c));
 }
 
 /* What a person wrote comes before what is built in: there is the line to be changed. */

@@ -16,6 +16,7 @@
 #include "hamon/daemon.h"
 #include "hamon/direct.h"
 #include "hamon/guard_main.h"
+#include "lib/cli.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -44,26 +45,21 @@ static const struct engine_row {
 
 int main(int argc, char **argv)
 {
-        const char *file = CONFIG_FILE;
-        int i = 1;
+        struct cli c = cli_parse(argc, argv, CONFIG_FILE);
 
         prctl(PR_SET_DUMPABLE, 0); /* the token and the passwords it reads: in no core dump */
-        if (argc > 2 && strcmp(argv[1], "-c") == 0) {
-                file = argv[2];
-                i = 3;
-        }
-        for (size_t k = 0; i < argc && k < ARRAY_SIZE(ENGINE); k++) {
-                if (strcmp(argv[i], ENGINE[k].name) != 0)
+        for (size_t k = 0; c.verb && k < ARRAY_SIZE(ENGINE); k++) {
+                if (strcmp(c.verb, ENGINE[k].name) != 0)
                         continue;
                 if (ENGINE[k].run_words)
-                        return ENGINE[k].run_words(file, argc - i - 1, argv + i + 1);
-                for (int a = i + 1; a < argc; a++)
-                        if (strcmp(argv[a], "--direct") != 0 || k == 0) {
+                        return ENGINE[k].run_words(c.file, c.argc, c.argv);
+                for (int a = 0; a < c.argc; a++)
+                        if (strcmp(c.argv[a], "--direct") != 0 || k == 0) {
                                 fprintf(stderr, "%s: unexpected argument: %s (try `hamon help`)\n",
-                                        argv[i], argv[a]);
+                                        c.verb, c.argv[a]);
                                 return EX_USAGE;
                         }
-                return ENGINE[k].run(file);
+                return ENGINE[k].run(c.file);
         }
         fputs("hamond is started by hamon; see hamon(8)\n", stderr);
         return EX_USAGE;

@@ -40,33 +40,17 @@ static bool wants_engine(const struct command *cmd, const struct cli *c)
         return false;
 }
 
-static const char *alias(const char *verb)
-{
-        if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0)
-                return "help";
-        if (strcmp(verb, "--version") == 0 || strcmp(verb, "-V") == 0)
-                return "version";
-        return verb;
-}
-
 int main(int argc, char **argv)
 {
-        struct cli c = { .file = CONFIG_FILE };
-        int i = 1;
+        struct cli c = cli_parse(argc, argv, CONFIG_FILE);
 
-        if (argc > 2 && strcmp(argv[1], "-c") == 0) {
-                c.file = argv[2];
-                i = 3;
-        }
-        if (i >= argc) {
+        if (!c.verb) {
                 cmd_help(&c);
                 return EX_USAGE;
         }
 
-        const struct command *cmd = command_find(alias(argv[i]));
+        const struct command *cmd = command_find(c.verb);
         if (!cmd)
-                return usage_error("hamon", "unknown command", argv[i]);
-        c.argc = argc - i - 1;
-        c.argv = argv + i + 1;
+                return usage_error("hamon", "unknown command", c.verb);
         return wants_engine(cmd, &c) ? exec_engine(argv) : cmd->run(&c);
 }

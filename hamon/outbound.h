@@ -29,8 +29,8 @@ int outbound_look(const struct outbound *o, msec_t deadline, const struct child_
 /* 1 there is a table of ours, whatever is in it. */
 int outbound_is_there(int family, msec_t deadline, const struct child_tick *tick);
 
-/* The same, asked of the kernel at once: 1 there is one, 0 there is none; -EXXX: it does not tell.
- */
+/* The same, asked of the kernel at once: 1 there is one, 0 there is none; negative errno: the
+ * kernel does not tell. */
 int outbound_table(int family);
 
 /* Both in one transaction. On failure nft's own words (or ours) in `error`. */

@@ -77,6 +77,9 @@ int conf_format(const struct option *o, const void *values, struct buf *out);
 int conf_print(const struct conf_spec *spec, const void *values, const struct conf_source *sources,
                struct buf *out);
 
+/* The row whose value lies `offset` bytes into the struct; the last one if there is none. */
+size_t conf_row_at(const struct conf_spec *spec, size_t offset);
+
 /* Where the value of a row stands, as error lines begin: "file:12", "environment
  * HAMON_CHECK_GRACE", or the file alone for a default. `mailcow_file` may be NULL if no source is
  * of it. */

@@ -166,6 +166,15 @@ static void print_hidden(const struct option *o, const char *why, const struct c
         buf_adds(out, "\n");
 }
 
+size_t conf_row_at(const struct conf_spec *spec, size_t offset)
+{
+        size_t i = 0;
+
+        while (i + 1 < spec->n_options && spec->options[i].offset != offset)
+                i++;
+        return i;
+}
+
 void conf_where(const struct conf_spec *spec, size_t row, struct conf_source source,
                 const char *file, const char *mailcow_file, struct buf *out)
 {

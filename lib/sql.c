@@ -5,6 +5,7 @@
 #include "sql.h"
 
 #include "buf.h"
+#include "sql_options.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -153,27 +154,15 @@ static void disconnect(struct sql *s)
 
 static MYSQL *handle_new(const struct sql *s)
 {
-        unsigned protocol = s->socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
         unsigned long max_packet = 1 << 20, net_buffer = 8192;
-        unsigned no_infile = 0;
-        my_bool off = 0;
 
         MYSQL *my = mysql_init(NULL);
         if (!my)
                 return NULL;
         mysql_options(my, MYSQL_OPT_NONBLOCK, NULL);
-        mysql_options(my, MYSQL_OPT_PROTOCOL, &protocol);
-        mysql_options(my, MYSQL_OPT_LOCAL_INFILE, &no_infile);
-        mysql_options(my, MYSQL_OPT_RECONNECT, &off);
-        mysql_options(my, MYSQL_OPT_SSL_ENFORCE, &off);
-        mysql_options(my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &off);
         mysql_options(my, MYSQL_OPT_MAX_ALLOWED_PACKET, &max_packet);
         mysql_options(my, MYSQL_OPT_NET_BUFFER_LENGTH, &net_buffer);
-        mysql_options(my, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-        /* a false server must not talk us into sending the password in clear */
-        mysql_options(my, MARIADB_OPT_RESTRICTED_AUTH, "mysql_native_password,client_ed25519");
-        if (s->begin)
-                mysql_options(my, MYSQL_INIT_COMMAND, s->begin);
+        sql_options(my, s->socket, s->begin);
         return my;
 }
 

@@ -1,13 +1,8 @@
 /* COMMANDS[]: every verb of `signup`. */
 #pragma once
 
+#include "lib/cli.h"
 #include <stddef.h>
-
-struct cli {
-        const char *file; /* configuration file */
-        int argc;         /* arguments after the verb */
-        char **argv;
-};
 
 struct command {
         const char *name;

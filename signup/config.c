@@ -19,11 +19,7 @@ struct check {
 
 static size_t row_of(const struct check *k, const void *value)
 {
-        size_t offset = (size_t)((const char *)value - (const char *)k->c), i = 0;
-
-        while (i + 1 < CONFIG_SPEC.n_options && CONFIG_SPEC.options[i].offset != offset)
-                i++;
-        return i;
+        return conf_row_at(&CONFIG_SPEC, (size_t)((const char *)value - (const char *)k->c));
 }
 
 static PRINTF(3, 4) void mistake(struct check *k, const void *value, const char *fmt, ...)

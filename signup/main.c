@@ -46,27 +46,11 @@ int cmd_help(const struct cli *c)
         return EX_OK;
 }
 
-static const char *alias(const char *verb)
-{
-        if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0)
-                return "help";
-        if (strcmp(verb, "--version") == 0 || strcmp(verb, "-V") == 0)
-                return "version";
-        return verb;
-}
-
 int main(int argc, char **argv)
 {
-        struct cli c = { .file = CONFIG_FILE };
-        int i = 1;
+        struct cli c = cli_parse(argc, argv, CONFIG_FILE);
+        const char *verb = c.verb ? c.verb : "serve";
 
-        if (argc > 2 && strcmp(argv[1], "-c") == 0) {
-                c.file = argv[2];
-                i = 3;
-        }
-        const char *verb = i < argc ? alias(argv[i]) : "serve";
-        c.argc = MAX(argc - i - 1, 0);
-        c.argv = argv + i + 1;
         for (size_t k = 0; k < N_COMMANDS; k++)
                 if (strcmp(COMMANDS[k].name, verb) == 0)
                         return COMMANDS[k].run(&c);

@@ -2,6 +2,7 @@
  * prepared once per connection. */
 #include "signup/gate/db.h"
 
+#include "lib/sql_options.h"
 #include <errno.h>
 #include <mysql.h>
 #include <pthread.h>
@@ -64,21 +65,12 @@ static void disconnect(struct db_conn *c)
 
 static void set_options(MYSQL *my, const struct db *db)
 {
-        unsigned protocol = db->socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
-        unsigned wait = DB_WAIT_S, no_infile = 0;
-        my_bool off = 0;
+        unsigned wait = DB_WAIT_S;
 
-        mysql_options(my, MYSQL_OPT_PROTOCOL, &protocol);
         mysql_options(my, MYSQL_OPT_CONNECT_TIMEOUT, &wait);
         mysql_options(my, MYSQL_OPT_READ_TIMEOUT, &wait);
         mysql_options(my, MYSQL_OPT_WRITE_TIMEOUT, &wait);
-        mysql_options(my, MYSQL_OPT_LOCAL_INFILE, &no_infile);
-        mysql_options(my, MYSQL_OPT_RECONNECT, &off);
-        mysql_options(my, MYSQL_OPT_SSL_ENFORCE, &off);
-        mysql_options(my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &off);
-        mysql_options(my, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-        mysql_options(my, MARIADB_OPT_RESTRICTED_AUTH, "mysql_native_password,client_ed25519");
-        mysql_options(my, MYSQL_INIT_COMMAND, BEGIN_WITH);
+        sql_options(my, db->socket, BEGIN_WITH);
 }
 
 static int connect_to(struct db_conn *c)

@@ -3,28 +3,16 @@
 #include "signup/gate/audio.h"
 #include "signup/gate/digits.h"
 #include "signup/gate/gate.h"
+#include "tests/unit/gate_fixture.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum { HEADER = 44 };
 
 static struct keys *one, *two;
-
-static struct keys *keys(const char *text)
-{
-        CLEANUP(buf_done) struct buf error = BUF(512);
-        struct keys *k = NULL;
-
-        assert_int_equal(keys_parse(text, "keys", &k, &error), 0);
-        return k;
-}
 
 static int setup(void **unused)
 {

@@ -4,26 +4,14 @@
 #include "signup/gate/gate.h"
 #include "signup/gate/glyphs.h"
 #include "signup/gate/image.h"
+#include "tests/unit/gate_fixture.h"
 
 #include <gd.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 static struct keys *one, *two, *other;
-
-static struct keys *keys(const char *text)
-{
-        CLEANUP(buf_done) struct buf error = BUF(512);
-        struct keys *k = NULL;
-
-        assert_int_equal(keys_parse(text, "keys", &k, &error), 0);
-        return k;
-}
 
 static int setup(void **unused)
 {

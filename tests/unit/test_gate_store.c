@@ -4,6 +4,7 @@
 #include "signup/gate/tables.h"
 
 #include "tests/unit/galera_server.h"
+#include "tests/unit/gate_fixture.h"
 #include <errno.h>
 #include <pthread.h>
 
@@ -17,15 +18,6 @@ static struct keys *keys_old, *keys_both;
 static struct invites invites[2];
 static struct gate gates[2];
 
-static struct keys *parse(const char *text)
-{
-        CLEANUP(buf_done) struct buf error = BUF(512);
-        struct keys *k = NULL;
-
-        assert_int_equal(keys_parse(text, "keys", &k, &error), 0);
-        return k;
-}
-
 static int setup(void **unused)
 {
         CLEANUP(buf_done) struct buf error = BUF(512);
@@ -34,8 +26,8 @@ static int setup(void **unused)
         (void)unused;
         sql("DROP DATABASE IF EXISTS hamon");
         sql("CREATE DATABASE hamon");
-        keys_old = parse(KEY_OLD);
-        keys_both = parse(KEY_NEW "\n" KEY_OLD);
+        keys_old = keys(KEY_OLD);
+        keys_both = keys(KEY_NEW "\n" KEY_OLD);
         for (int i = 0; i < 2; i++) {
                 struct spent *s = NULL;
                 assert_int_equal(db_new(&config, &dbs[i]), 0);

@@ -1,14 +1,11 @@
 /* signup/gate/ticket.c and keys.c: what was issued is read back on every node, each single bit that
  * is changed is noticed, and a ticket is good for one purpose, one portal and a limited time. */
 #include "signup/gate/ticket.h"
+#include "tests/unit/gate_fixture.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define OLD   "the old key of this test, long enough"
 #define NEW   "the new key of this test, long enough"
@@ -18,17 +15,6 @@
 enum { NOW = 1790000000, TTL = 600 };
 
 static const struct ticket_rule RULE = { TICKET_FORM, 3, TTL, BIND };
-
-static struct keys *keys(const char *text)
-{
-        CLEANUP(buf_done) struct buf error = BUF(512);
-        struct keys *k = NULL;
-
-        int r = keys_parse(text, "keys", &k, &error);
-        if (r < 0)
-                fail_msg("%s", buf_str(&error));
-        return k;
-}
 
 static void issue(const struct keys *k, char ret[TICKET_TEXT])
 {

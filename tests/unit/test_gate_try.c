@@ -2,15 +2,12 @@
  * instance, and however many come at the same time. */
 #include "signup/gate/gate.h"
 #include "signup/gate/pow.h"
+#include "tests/unit/gate_fixture.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum { NOW = 1790000000, TTL = 600, AGE = 3, BITS = 4 };
 
@@ -18,20 +15,19 @@ static struct gate gate, other; /* two instances: same key, same store */
 
 static int setup(void **unused)
 {
-        CLEANUP(buf_done) struct buf error = BUF(512);
-        struct keys *k = NULL, *k2 = NULL;
         const char *text = "the key of this test, long enough for it";
         struct spent *s = NULL;
 
         (void)unused;
-        assert_int_equal(keys_parse(text, "keys", &k, &error), 0);
-        assert_int_equal(keys_parse(text, "keys", &k2, &error), 0);
         assert_int_equal(spent_memory_new(1000, &s), 0);
-        gate = (struct gate){
-                .keys = k, .spent = s, .kinds = ~0u, .bind = "b", .min_age = AGE, .ttl = TTL
-        };
+        gate = (struct gate){ .keys = keys(text),
+                              .spent = s,
+                              .kinds = ~0u,
+                              .bind = "b",
+                              .min_age = AGE,
+                              .ttl = TTL };
         other = gate;
-        other.keys = k2;
+        other.keys = keys(text);
         return 0;
 }
 

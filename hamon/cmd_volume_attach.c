@@ -4,6 +4,8 @@
  * but the server that was seen to have it. */
 #include "hamon/cmd_volume.h"
 
+#include "hamon/core/lease.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,23 +119,42 @@ static int take_from(struct step *s, struct fence *f, const char *server)
                         f->seen.seen.volume.server);
 }
 
+/* R: everyone who does not say that nothing writes there: $HAMON_UNCLEAN of the daemon; by hand the
+ * old holder, if it is silent. 0, or how it ended. */
+static int fence_all(struct step *s, struct fence *f)
+{
+        const char *listed = getenv("HAMON_UNCLEAN");
+        const char *names = listed ? listed : s->flags & STEP_SILENT ? f->from : "";
+        char name[LEASE_NAME];
+
+        if (!listed && (s->flags & STEP_SILENT) && !*f->from)
+                return step_end(s, STEP_FAILED,
+                                "the old holder is silent and nobody says who it was (HAMON_FROM): "
+                                "it cannot be fenced");
+        for (size_t len; *(names += strspn(names, " ")); names += len) {
+                len = strcspn(names, " ");
+                if (len >= sizeof name)
+                        return step_end(s, STEP_FAILED,
+                                        "HAMON_UNCLEAN: no node has so long a name");
+                memcpy(name, names, len);
+                name[len] = '\0';
+                if (strcmp(name, s->config.node.name) != 0 &&
+                    !operate(s, f, s->provider->ops->poweroff, name, MOVE))
+                        return step_end_provider(s, &f->seen);
+        }
+        return 0;
+}
+
 /* A shared device has no switch outside: the fence command, else the old holder's watchdog, which
  * is why a node of such a cluster does not lead without one. */
 static int fence_shared(struct step *s, struct fence *f)
 {
         int mode = s->config.watchdog.mode;
 
+        if (s->provider->ops->can_fence(s->provider))
+                return fence_all(s, f);
         if (!(s->flags & STEP_SILENT) || strcmp(f->from, s->config.node.name) == 0)
                 return 0; /* it let go by itself, or it was us */
-        if (s->provider->ops->can_fence(s->provider)) {
-                if (!*f->from)
-                        return step_end(s, STEP_FAILED,
-                                        "the old holder is silent and nobody says who it was "
-                                        "(HAMON_FROM): it cannot be fenced");
-                return operate(s, f, s->provider->ops->poweroff, f->from, MOVE)
-                               ? 0
-                               : step_end_provider(s, &f->seen);
-        }
         if (mode == CONFIG_WATCHDOG_REQUIRED || mode == CONFIG_WATCHDOG_AUTO) {
                 step_note(s, "\"%s\" is silent; its watchdog has reset it, since it led with one",
                           f->from);

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { ENV_VALUE = 512 };
+enum { ENV_VALUE = 1024 };
 
 /* ---- hooks ---- */
 
@@ -29,6 +29,26 @@ PRINTF(3, 4) static void put(struct hook_env *e, const char *key, const char *fm
         e->list[e->n] = NULL;
 }
 
+/* R: whoever does not say itself that nothing writes there, not only the last holder. */
+static void put_unclean(struct hook_env *e, const struct lead *l, const char *from, msec_t now)
+{
+        const struct config *c = l->needs.config;
+        CLEANUP(buf_done) struct buf names = BUF(ENV_VALUE);
+        bool from_unclean = true;
+
+        for (size_t i = 0; i < c->cluster.nodes.n; i++) {
+                struct cluster_node n = config_cluster_node(c, i);
+                bool unclean = (int)i != config_cluster_rank(c) && !lead_harmless(l, i, now);
+                if (unclean)
+                        buf_addf(&names, "%s%s", names.len > 0 ? " " : "", n.name);
+                if (str_eq(n.name, from))
+                        from_unclean = unclean;
+        }
+        put(e, "HAMON_UNCLEAN", "%s", buf_str(&names));
+        if (*from && !from_unclean)
+                put(e, "HAMON_FROM_SILENT", "0"); /* absent: it counts as silent */
+}
+
 static void fill_env(struct lead *l, const struct ha_action *a, msec_t now, struct hook_env *e)
 {
         put(e, "PATH", "%s", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
@@ -38,15 +58,13 @@ static void fill_env(struct lead *l, const struct ha_action *a, msec_t now, stru
         put(e, "HAMON_INCARNATION", "%016" PRIx64, l->ha.lease.incarnation);
         put(e, "HAMON_REASON", "%s", a->reason);
         put(e, "HAMON_FROM", "%s", a->from);
-        if ((a->from[0] && lead_peer_answers(l, a->from, now)) || lead_was_fenced(l, a->from))
-                put(e, "HAMON_FROM_SILENT", "0"); /* absent: it counts as silent */
+        put_unclean(e, l, a->from, now);
         put(e, "HAMON_TO", "%s", a->to);
         put(e, "HAMON_CONFIG", "%s", l->needs.file);
         put(e, "HAMON_DEADLINE_MS", "%lld", (long long)a->deadline);
         put(e, "HAMON_MODE", "%s", HA_MODES[a->mode]);
-        const char *hung = a->mode == MODE_RECOVER ? lead_repair_begin(l, now) : NULL;
-        if (hung)
-                put(e, "HAMON_REPAIR", "%s", hung);
+        if (a->mode == MODE_RECOVER && *lead_repair_due(l, now))
+                put(e, "HAMON_REPAIR", "%s", lead_repair_due(l, now));
         put(e, "HAMON_HOOKS", "%s", l->needs.config->hooks.dir);
 }
 
@@ -56,7 +74,9 @@ void lead_start_hook(struct lead *l, const struct ha_action *a)
         struct hook_env env = { .n = 0 };
         char path[PATH_MAX], also[PATH_MAX];
 
-        fill_env(l, a, loop_now(l->needs.loop), &env);
+        msec_t now = loop_now(l->needs.loop);
+
+        fill_env(l, a, now, &env);
         snprintf(path, sizeof path, "%s/%s.sh", l->needs.config->hooks.dir, HA_HOOKS[a->hook]);
         snprintf(also, sizeof also, "%s/%s.d", l->needs.config->hooks.dir, HA_HOOKS[a->hook]);
         const struct hook_run run = { .id = a->id,
@@ -68,6 +88,8 @@ void lead_start_hook(struct lead *l, const struct ha_action *a)
         bool started = hook_start(l->hook, &run, &error) == 0;
         l->hook_refused = started ? 0 : a->id;
         lead_tell_hook(l, a, started ? NULL : buf_str(&error));
+        if (a->mode == MODE_RECOVER)
+                lead_repair_begin(l, started, now);
         if (!started)
                 lead_wake(l);
 }

@@ -69,8 +69,6 @@ static void this_node(struct lead *l, struct ha_facts *f, msec_t now)
         f->candidate = node_candidate(n);
         if (f->candidate == FIT && !guard_ready(l->guard))
                 f->candidate = UNSURE; /* who would end what writes here? */
-        if (f->candidate == FIT && lead_peer_outlasts(l))
-                f->candidate = UNSURE;
         f->age = n->verdict.age + now - n->judged_at;
         f->mounted = l->mounted;
         f->file = l->file;

@@ -32,7 +32,7 @@ struct lead_other { /* another node, as we heard it; index = place in [cluster] 
         msec_t heard_at; /* start of the question it answered last */
         msec_t asked_at, ended_at;
         enum peer_end end, told_end; /* of the last question; as last told in an event */
-        bool heard, asking, ended, told;
+        bool heard, asking, told;
 };
 
 enum { MENDED_MAX = 8 };
@@ -47,6 +47,7 @@ struct lead_repair {
         char service[64];
         msec_t began, until; /* until then it may still help */
         msec_t hook_until;   /* and any recovering hook that runs */
+        msec_t pause_until;  /* its hook could not be started: not at once again */
         struct lead_mended mended[MENDED_MAX];
 };
 
@@ -191,12 +192,15 @@ bool lead_order(struct lead *l, enum ha_order o, const char *to, struct buf *out
 
 /* lead_repair.c */
 void lead_repair_facts(struct lead *l, struct ha_facts *f, msec_t now); /* lasting, missing */
-/* A recovering hook begins: the service that it shall restart; NULL = none. */
-const char *lead_repair_begin(struct lead *l, msec_t now);
+/* What a recovering hook that starts now shall restart; "" = nothing. */
+const char *lead_repair_due(struct lead *l, msec_t now);
+/* That hook has started, or could not be. */
+void lead_repair_begin(struct lead *l, bool started, msec_t now);
 const char *lead_repairing(const struct lead *l); /* the service; "" = none */
 
 /* lead_takeover.c */
 void lead_takeover(struct lead *l, const char *words, struct buf *out);
 void lead_takeover_over(struct lead *l); /* what was fenced for it counts no more */
-/* By an operator, for the operation that runs: nobody need fence it again. */
-bool lead_was_fenced(const struct lead *l, const char *name);
+/* Nothing writes there: it says so itself, freshly, or it was fenced for the operation that runs.
+ * `i`: place in [cluster] nodes. */
+bool lead_harmless(const struct lead *l, size_t i, msec_t now);

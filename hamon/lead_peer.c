@@ -48,6 +48,16 @@ static bool is_candidate(const struct lead *l, const char *name, msec_t now)
                l->others[i].state.candidate;
 }
 
+/* R: who waits less long than the holder believes in its lease must not take it. All nodes should
+ * have the same ttl, but they get another one by and by. */
+bool lead_peer_outlasts(const struct lead *l)
+{
+        size_t i = lead_index(l, l->ha.lease.row.holder);
+
+        return i < l->needs.config->cluster.nodes.n && l->others[i].heard &&
+               l->others[i].state.ttl_ms > l->needs.config->lease.ttl;
+}
+
 void lead_peer_facts(struct lead *l, struct ha_facts *f, msec_t now)
 {
         const struct config *c = l->needs.config;
@@ -75,19 +85,10 @@ void lead_peer_facts(struct lead *l, struct ha_facts *f, msec_t now)
         if (holder >= c->cluster.nodes.n)
                 return;
         const struct lead_other *o = &l->others[holder];
+        f->outlasted = lead_peer_outlasts(l);
         f->holder_answers = lead_peer_answers(l, l->ha.lease.row.holder, now);
         f->silent_peer = suspected && o->end == PEER_SILENT && o->asked_at >= l->suspected_at &&
                          o->ended_at >= o->asked_at;
-}
-
-/* R: who waits less long than the holder believes in its lease must not take it. All nodes should
- * have the same ttl, but they get another one by and by. */
-bool lead_peer_outlasts(const struct lead *l)
-{
-        size_t i = lead_index(l, l->ha.lease.row.holder);
-
-        return i < l->needs.config->cluster.nodes.n && l->others[i].heard &&
-               l->others[i].state.ttl_ms > l->needs.config->lease.ttl;
 }
 
 /* ---- asking ---- */
@@ -111,9 +112,12 @@ static void on_state(void *arg, const struct peer_answer *a)
         struct lead *l = arg;
         struct lead_other *o = &l->others[a->node];
 
+        bool twice = o->ended_at > 0 && o->end == a->end;
         o->asking = false;
-        lead_tell_peer(l, a->node, a);
+        o->end = a->end;
         o->ended_at = loop_now(l->needs.loop);
+        if (twice)
+                lead_tell_peer(l, a->node, a);
         if (a->end == PEER_ANSWERED && peer_state_parse(a->text, &o->state) == 0) {
                 o->heard = true;
                 o->heard_at = o->asked_at;

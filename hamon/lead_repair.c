@@ -39,7 +39,7 @@ static void look(struct lead *l, msec_t now)
         struct lead_repair *r = &l->repair;
         const struct service *s = node_hung(l->needs.node, now);
 
-        if (!s || !mended(l, s->name, now)) {
+        if (!s || now < r->pause_until || !mended(l, s->name, now)) {
                 if (r->phase == REPAIR_DUE)
                         r->phase = REPAIR_NONE;
                 return;
@@ -87,21 +87,32 @@ void lead_repair_facts(struct lead *l, struct ha_facts *f, msec_t now)
         f->lasting = f->fitness == UNFIT && !may_help;
 }
 
-const char *lead_repair_begin(struct lead *l, msec_t now)
+const char *lead_repair_due(struct lead *l, msec_t now)
 {
         struct lead_repair *r = &l->repair;
-        struct lead_mended *m;
 
+        return r->phase == REPAIR_DUE && mended(l, r->service, now) ? r->service : "";
+}
+
+void lead_repair_begin(struct lead *l, bool started, msec_t now)
+{
+        struct lead_repair *r = &l->repair;
+        struct lead_mended *m = *lead_repair_due(l, now) ? mended(l, r->service, now) : NULL;
+
+        if (!started) { /* not tried again at once: what is wrong with the hook stays so */
+                r->phase = REPAIR_NONE;
+                r->pause_until = now + l->needs.config->check.grace;
+                return;
+        }
         r->hook_until = now + l->needs.config->check.grace;
-        if (r->phase != REPAIR_DUE || !(m = mended(l, r->service, now)))
-                return NULL;
+        if (!m)
+                return;
         str_copy(m->service, sizeof m->service, r->service);
         m->at = now;
         r->phase = REPAIR_RUNS;
         r->began = now;
         r->until = r->hook_until;
         tell(l, "begun", l->needs.node->verdict.reason, -1);
-        return r->service;
 }
 
 const char *lead_repairing(const struct lead *l)

@@ -30,9 +30,15 @@ static enum ha_state state_of(const char *name)
         return s;
 }
 
+/* R: until it speaks again: then somebody has switched it on. */
+static bool stays_fenced(const struct lead *l, size_t i)
+{
+        return l->fenced[i].how && !(l->others[i].heard && l->others[i].heard_at > l->fenced[i].at);
+}
+
 static bool was_fenced(const struct lead *l, size_t i, msec_t now)
 {
-        return l->fenced[i].how &&
+        return stays_fenced(l, i) &&
                (l->fenced[i].in_force || now - l->fenced[i].at <= (msec_t)FENCED_MS);
 }
 
@@ -42,11 +48,13 @@ static struct takeover_node see(const struct lead *l, size_t i, msec_t now)
         const struct lead_other *o = &l->others[i];
         struct cluster_node node = config_cluster_node(l->needs.config, i);
         bool answers = lead_peer_answers(l, node.name, now);
+        enum galera_member member = galera_member(g, node.address);
 
         return (struct takeover_node){
                 .is = takeover_classify(o->ended_at > 0, answers, state_of(o->state.state),
                                         o->state.mounted, o->state.valid_ms),
-                .in_view = galera_member(g, node.address) == MEMBER_IN,
+                .in_view = member == MEMBER_IN,
+                .may_be_in_view = member == MEMBER_UNKNOWN,
                 .fenced = was_fenced(l, i, now),
         };
 }
@@ -182,12 +190,7 @@ void lead_takeover_over(struct lead *l)
                         l->fenced[i] = (struct lead_fenced){ .how = NULL };
 }
 
-bool lead_was_fenced(const struct lead *l, const char *name)
+bool lead_harmless(const struct lead *l, size_t i, msec_t now)
 {
-        struct cluster_node scratch;
-
-        for (size_t i = 0; i < l->needs.config->cluster.nodes.n; i++)
-                if (l->fenced[i].in_force && str_eq(name_of(l, i, &scratch), name))
-                        return true;
-        return false;
+        return see(l, i, now).is == OTHER_CLEAN || (l->fenced[i].in_force && stays_fenced(l, i));
 }

@@ -194,15 +194,12 @@ void lead_tell_guard(struct lead *l)
         l->guard_told = now;
 }
 
-/* Two answers, or silences, in a row: one lost packet is no news. */
+/* The second answer, or silence, in a row: one lost packet is no news. */
 void lead_tell_peer(struct lead *l, size_t node, const struct peer_answer *a)
 {
         struct lead_other *o = &l->others[node];
-        bool twice = o->ended && o->end == a->end;
 
-        o->end = a->end;
-        o->ended = true;
-        if (!twice || (o->told && o->told_end == a->end))
+        if (o->told && o->told_end == a->end)
                 return;
         o->told = true;
         o->told_end = a->end;

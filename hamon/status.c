@@ -123,6 +123,7 @@ static void add_ip(cJSON *root, const struct status_cluster *c)
 
         cJSON_AddStringToObject(o, "provider", c->ip.provider);
         cJSON_AddStringToObject(o, "interface", c->ip.interface);
+        cJSON_AddBoolToObject(o, "outbound_missing", c->ip.outbound_missing);
         list = cJSON_AddArrayToObject(o, "addresses");
         for (size_t i = 0; i < c->ip.n; i++) {
                 cJSON *a = cJSON_CreateObject();
@@ -287,6 +288,9 @@ static void text_places(const struct status_cluster *c, struct buf *out)
         for (size_t i = 0; i < c->ip.n; i++)
                 buf_addf(out, "  address  %s is %s %s\n", c->ip.addresses[i].text,
                          c->ip.addresses[i].here ? "here, on" : "not here on", c->ip.interface);
+        if (c->ip.outbound_missing)
+                buf_adds(out, "  outbound mail does not leave by these addresses: the source NAT "
+                              "is missing\n");
 }
 
 int status_text(const struct node *n, const struct status_cluster *c, msec_t now, struct buf *out)

@@ -99,6 +99,8 @@ struct ha_facts {
         bool silent_peer; /* a direct question on the peer channel, asked since the others came
                              true, was not answered within its deadline */
         bool fence_ok;    /* storage takes the volume away from it, proven (provider can fence) */
+        bool outlasted; /* R: the holder said that it believes in its lease for longer than our ttl:
+                           whatever is ordered, we cannot know when it has ended */
         bool holder_answers; /* it answers on the peer channel: then it is asked, not robbed */
         char release_to[LEASE_NAME]; /* ACTION_HINT of a peer: who shall take it next, "" = none */
         uint64_t release_epoch;      /* the epoch that was released */

@@ -52,7 +52,8 @@ static bool is_fresh(const struct ha *h, const struct ha_facts *f)
 /* UNSURE and stale never justify taking the lead (R). */
 static bool could_lead(const struct ha *h, const struct ha_facts *f)
 {
-        return f->candidate == FIT && is_fresh(h, f) && f->provider && !f->maintenance;
+        return f->candidate == FIT && is_fresh(h, f) && f->provider && !f->maintenance &&
+               !f->outlasted;
 }
 
 bool ha_unfit_for_good(const struct ha *h, const struct ha_facts *f)
@@ -117,7 +118,7 @@ struct lease_wish ha_wish(const struct ha *h, const struct ha_facts *f, msec_t n
                                 .cause = h->cause,
                                 .window = h->config.breaker.wait };
 
-        w.lead = h->state == ST_CLAIMING;
+        w.lead = h->state == ST_CLAIMING && !f->outlasted;
         w.look = h->state == ST_MASTER && ha_unfit_for_good(h, f); /* was the breaker acked? */
         w.skip_wait = may_skip(h, f, now);
         /* R: also what we never claimed; never while something may write, or is on its way */

@@ -3,6 +3,9 @@
  */
 #include "hamon/core/ha_impl.h"
 
+static const char TTL_DIFFERS[] =
+        "the holder's lease.ttl is longer than this node's: it must be the same on all nodes";
+
 static const char *why_standby(const struct ha *h, const struct ha_facts *f, msec_t now)
 {
         const struct lease *l = &h->lease;
@@ -11,6 +14,8 @@ static const char *why_standby(const struct ha *h, const struct ha_facts *f, mse
                 return "this node is not fit to lead";
         if (f->candidate != FIT || f->age > h->config.stale)
                 return "it is not known whether this node is fit to lead";
+        if (f->outlasted)
+                return TTL_DIFFERS;
         if (!f->provider)
                 return "the provider of the volume does not answer";
         if (!l->known || l->must_read)
@@ -32,7 +37,7 @@ const char *ha_why_not(const struct ha *h, const struct ha_facts *f, msec_t now)
         case ST_STANDBY:
                 return why_standby(h, f, now);
         case ST_CLAIMING:
-                return "this node is taking the lease";
+                return f->outlasted ? TTL_DIFFERS : "this node is taking the lease";
         case ST_PROMOTING:
                 return h->tries > 0 ? "master.sh did not succeed here yet; it is tried again"
                                     : "this node is being made the master";

@@ -77,13 +77,21 @@ static size_t find_unfenced(const struct takeover_view *v)
         return i;
 }
 
-/* Those to be fenced that our component still counts go down in no good order. */
+/* Those to be fenced that our component still counts go down in no good order. Who may be one of it
+ * is taken for one, as far as there are members that nobody else is. */
 static bool breaks_quorum(const struct takeover_view *v)
 {
-        unsigned lost = 0;
+        unsigned lost = 0, unclear = 0, known = 1; /* we are one */
 
-        for (size_t i = 0; i < v->n; i++)
-                lost += takeover_needs_fence(&v->others[i]) && v->others[i].in_view;
+        for (size_t i = 0; i < v->n; i++) {
+                const struct takeover_node *o = &v->others[i];
+                bool fence = takeover_needs_fence(o);
+                known += o->in_view || (o->may_be_in_view && !fence);
+                lost += fence && o->in_view;
+                unclear += fence && o->may_be_in_view;
+        }
+        if (v->members > known)
+                lost += unclear < v->members - known ? unclear : v->members - known;
         return v->quorum && lost > 0 && lost * 2 >= v->members;
 }
 

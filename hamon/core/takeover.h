@@ -17,8 +17,9 @@ extern const char *const TAKEOVER_OTHERS[OTHER_COUNT_];
 
 struct takeover_node {
         enum takeover_other is;
-        bool in_view; /* a member of our component of the database */
-        bool fenced;  /* proven by the provider, or by the operator's word */
+        bool in_view;        /* a member of our component of the database */
+        bool may_be_in_view; /* the database does not tell the addresses of all its members */
+        bool fenced;         /* proven by the provider, or by the operator's word */
 };
 
 struct takeover_view {

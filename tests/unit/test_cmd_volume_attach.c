@@ -41,6 +41,7 @@ static int before(void **unused)
         hetzner_say(&fake, "reset");
         unsetenv("HAMON_FROM");
         unsetenv("HAMON_FROM_SILENT");
+        unsetenv("HAMON_UNCLEAN");
         configure("");
         return 0;
 }
@@ -340,6 +341,28 @@ static void shared(void **unused)
                 STEP(ROWS[i].code, ROWS[i].says, "volume", "attach");
                 assert_true(file_holds(log, ROWS[i].fenced));
         }
+        step_configure("[volume]\nprovider = local\ndevice = %s/shared\nmount = %s/mnt\n"
+                       "[local]\nfence_command = %s\n",
+                       sx.dir.path, sx.dir.path, fence);
+        /* R: everybody who does not say that it is clean, also when nobody was robbed */
+        put_file(fence, "#!/bin/sh\nprintf '%%s ' \"$1\" >>%s\n", log);
+        put_file(log, "%s", "");
+        setenv("HAMON_FROM", "", 1);
+        setenv("HAMON_UNCLEAN", "n3 n1 n2", 1);
+        STEP(0, "attach /", "volume", "attach");
+        assert_true(file_holds(log, "n3 n2 ")); /* n1 is us */
+        put_file(log, "%s", "");
+        setenv("HAMON_FROM", "n2", 1);
+        setenv("HAMON_FROM_SILENT", "0", 1); /* it answers, and says that it is dirty */
+        setenv("HAMON_UNCLEAN", "n2", 1);
+        STEP(0, "attach /", "volume", "attach");
+        assert_true(file_holds(log, "n2 "));
+        put_file(log, "%s", "");
+        setenv("HAMON_UNCLEAN", "", 1);
+        STEP(0, "attach /", "volume", "attach");
+        assert_true(file_holds(log, ""));
+        unsetenv("HAMON_UNCLEAN");
+
         setenv("HAMON_FROM", "", 1); /* silent, and nobody says who */
         setenv("HAMON_FROM_SILENT", "1", 1);
         step_configure("[volume]\nprovider = local\ndevice = %s/shared\nmount = %s/mnt\n"

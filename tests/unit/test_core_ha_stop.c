@@ -446,6 +446,16 @@ static void test_takeover_waits(void **unused)
         row.beat++; /* it has renewed */
         until(ST_STANDBY, 3000);
         assert_string_equal(row.holder, "n2");
+
+        fresh(2); /* R: it believes in it for longer than we would wait: no order changes that */
+        held_by("n2", OTHER);
+        until(ST_STANDBY, 1000);
+        f.outlasted = true;
+        assert_false(ha_candidate(&h, &f, now));
+        assert_true(order(ORDER_TAKEOVER));
+        pass(3 * TTL);
+        assert_string_equal(row.holder, "n2");
+        assert_non_null(strstr(h.why_not, "lease.ttl"));
 }
 
 int main(void)

@@ -45,6 +45,7 @@ static void who_is_clean(void **unused)
 #define CLEAN     .is = OTHER_CLEAN
 #define FENCED    SILENT, .fenced = true
 #define IN_VIEW   .in_view = true
+#define MAYBE     .may_be_in_view = true
 #define HERE      .state = ST_STANDBY, .guard = true, .quorum = true, .members = 3
 #define NO_QUORUM .state = ST_STANDBY, .guard = true, .members = 1
 
@@ -74,6 +75,14 @@ static void what_stands_against_it(void **unused)
                 { { HERE }, { { SILENT, IN_VIEW }, { CLEAN, IN_VIEW } }, BAR_UNFENCED, 0 },
                 { { HERE }, { { FENCED, IN_VIEW }, { CLEAN, IN_VIEW } }, BAR_NONE, 2 },
                 { { HERE }, { { CLEAN, IN_VIEW }, { CLEAN, IN_VIEW } }, BAR_NONE, 2 },
+                /* the database does not tell who its members are */
+                { { HERE }, { { FENCED, MAYBE }, { FENCED, MAYBE } }, BAR_BREAKS_QUORUM, 2 },
+                { { HERE }, { { FENCED, MAYBE }, { CLEAN, MAYBE } }, BAR_NONE, 2 },
+                { { HERE }, { { FENCED, MAYBE }, { SILENT, IN_VIEW } }, BAR_BREAKS_QUORUM, 2 },
+                { { .state = ST_STANDBY, .guard = true, .quorum = true, .members = 2 },
+                  { { FENCED, MAYBE }, { CLEAN, MAYBE } },
+                  BAR_NONE,
+                  2 },
                 /* first the fence, then the database: never the other way round */
                 { { NO_QUORUM }, { { SILENT }, { SILENT } }, BAR_UNFENCED, 0 },
                 { { NO_QUORUM }, { { FENCED }, { SILENT } }, BAR_UNFENCED, 1 },

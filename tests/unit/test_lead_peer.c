@@ -157,6 +157,23 @@ static void without_any_hint_ttl_decides(void **unused)
         assert_true(clock_ms() - began >= 3000);
         assert_true(hook_had("promote", "HAMON_FROM=n2\n"));
         assert_true(hook_had("promote", "HAMON_FROM_SILENT=0\n")); /* not to be powered off */
+        assert_true(hook_had("promote", "HAMON_UNCLEAN=\n"));
+}
+
+/* R: one that answers, and does not say that it is clean, is to be fenced like a silent one. */
+static void a_dirty_one_that_answers_is_unclean(void **unused)
+{
+        (void)unused;
+        lw.lease = "ttl = 3s\nrenew = 300ms\n";
+        world_configure("");
+        str_copy(lw.others[0].says.state, sizeof lw.others[0].says.state, "fencing");
+        lw.others[0].says.mounted = true;
+        row_taken_by("n2");
+        world_start();
+        become_master();
+        assert_true(hook_had("promote", "HAMON_FROM=n2\n"));
+        assert_true(hook_had("promote", "HAMON_UNCLEAN=n2\n"));
+        assert_false(hook_had("promote", "HAMON_FROM_SILENT"));
 }
 
 /* The port of [peer] listen is that of all nodes. */
@@ -289,6 +306,7 @@ int main(void)
                 LEAD_CASE(one_whose_host_lives_is_waited_for),
                 LEAD_CASE(one_with_another_secret_is_waited_for),
                 LEAD_CASE(without_any_hint_ttl_decides),
+                LEAD_CASE(a_dirty_one_that_answers_is_unclean),
                 LEAD_CASE(another_port_is_everybodys),
                 LEAD_CASE(a_hint_of_before_a_gap_is_none),
                 LEAD_CASE(a_healthy_master_does_not_give_way),

@@ -66,6 +66,22 @@ static void whoever_is_silent_must_be_fenced(void **unused)
                                                            "in_view=no fenced=no")); /* used up */
 }
 
+/* R: who was fenced and speaks again has been switched on: it counts no more. */
+static void a_fence_ends_when_its_node_speaks(void **unused)
+{
+        (void)unused;
+        other_silent(0);
+        halted("127.0.0.11:3306,127.0.0.13:3306");
+        assert_true(answers(REQ_TAKEOVER, "fenced n2 off", "ok\n"));
+        assert_true(answers(REQ_TAKEOVER, "look", BAR("none", "")));
+        other_down(0);
+        other_up(0, SECRET);
+        TURN_UNTIL(strstr(asks(REQ_TAKEOVER, "look"), "name=n2 is=clean"));
+        other_down(0);
+        other_silent(0);
+        TURN_UNTIL(answers(REQ_TAKEOVER, "look", BAR("unfenced", "n2")));
+}
+
 /* Without the word, a silent holder is one for the hook, too. */
 static void a_claim_without_it_fences(void **unused)
 {
@@ -176,6 +192,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 LEAD_CASE(nothing_is_taken_from_one_that_leads),
                 LEAD_CASE(whoever_is_silent_must_be_fenced),
+                LEAD_CASE(a_fence_ends_when_its_node_speaks),
                 LEAD_CASE(a_claim_without_it_fences),
                 LEAD_CASE(a_holder_that_renews_keeps_it),
                 LEAD_CASE(the_quorum_is_not_powered_off),

@@ -4,6 +4,7 @@
 #include "hamon/config_check.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -136,4 +137,22 @@ void config_restart(const struct config *old, const struct config *fresh, struct
                 if (!str_eq(buf_str(&a), buf_str(&b)))
                         buf_addf(out, "%s%s.%s", out->len > 0 ? ", " : "", o->section, o->key);
         }
+}
+
+/* FNV-1a: it tells a change from none, and nobody gains by a collision. */
+void config_fingerprint(const struct config *c, char ret[CONFIG_FINGERPRINT])
+{
+        uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+        for (size_t i = 0; i < CONFIG_SPEC.n_options; i++) {
+                const struct option *o = &CONFIG_SPEC.options[i];
+                CLEANUP(buf_done) struct buf value = BUF(64 * 1024);
+                if (!wants_restart(o, c, c))
+                        continue;
+                conf_format(o, c, &value);
+                for (const char *p = buf_str(&value); *p; p++)
+                        hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
+                hash = (hash ^ i) * UINT64_C(0x100000001b3);
+        }
+        snprintf(ret, CONFIG_FINGERPRINT, "%016" PRIx64, hash);
 }

@@ -119,6 +119,11 @@ enum config_mark {
 /* What a reload cannot change, as "cluster.nodes, peer.listen"; nothing = all of it can. */
 void config_restart(const struct config *old, const struct config *fresh, struct buf *out);
 
+/* Of the values that a reload cannot change: 16 hex digits. Equal if and only if (but for one case
+ * in 2^64) config_restart() would find nothing. */
+enum { CONFIG_FINGERPRINT = 17 };
+void config_fingerprint(const struct config *c, char ret[CONFIG_FINGERPRINT]);
+
 enum { CLUSTER_MAX = 9, PEER_PORT = 9447 };
 
 struct cluster_node {

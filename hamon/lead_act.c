@@ -11,8 +11,8 @@ enum { ENV_VALUE = 1024 };
 /* ---- hooks ---- */
 
 struct hook_env {
-        char text[16][ENV_VALUE];
-        const char *list[18];
+        char text[18][ENV_VALUE];
+        const char *list[20];
         size_t n;
 };
 
@@ -51,6 +51,8 @@ static void put_unclean(struct hook_env *e, const struct lead *l, const char *fr
 
 static void fill_env(struct lead *l, const struct ha_action *a, msec_t now, struct hook_env *e)
 {
+        char mark[CONFIG_FINGERPRINT];
+
         put(e, "PATH", "%s", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         put(e, "LC_ALL", "%s", "C");
         put(e, "HAMON_NODE", "%s", l->needs.config->node.name);
@@ -60,7 +62,9 @@ static void fill_env(struct lead *l, const struct ha_action *a, msec_t now, stru
         put(e, "HAMON_FROM", "%s", a->from);
         put_unclean(e, l, a->from, now);
         put(e, "HAMON_TO", "%s", a->to);
+        config_fingerprint(l->needs.config, mark);
         put(e, "HAMON_CONFIG", "%s", l->needs.file);
+        put(e, "HAMON_CONFIG_MARK", "%s", mark);
         put(e, "HAMON_DEADLINE_MS", "%lld", (long long)a->deadline);
         put(e, "HAMON_MODE", "%s", HA_MODES[a->mode]);
         if (a->mode == MODE_RECOVER && *lead_repair_due(l, now))

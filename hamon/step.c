@@ -250,6 +250,17 @@ static bool old_holder_is_silent(const struct step *s)
         return from && *from && strcmp(from, s->config.node.name) != 0;
 }
 
+/* R: a step reads hamon.conf anew. If that is not what the daemon goes by, the volume could be
+ * mounted where the daemon does not look for it. Stopping and unmounting are never refused. */
+static bool is_config_in_force(const struct step *s)
+{
+        const char *want = getenv("HAMON_CONFIG_MARK");
+        char have[CONFIG_FINGERPRINT];
+
+        config_fingerprint(&s->config, have);
+        return !want || !*want || strcmp(want, have) == 0;
+}
+
 static int begin(struct step *s, const char *kind, const char *file)
 {
         if (verb_config(file, &s->config) < 0)
@@ -270,6 +281,10 @@ static int begin(struct step *s, const char *kind, const char *file)
                                 *s->why ? s->why : "it does not say which");
         if (r < 0)
                 return step_end_error(s, r, "the lock of this kind of step");
+        if (s->verb->needs_lease && !is_config_in_force(s))
+                return step_end(s, STEP_FAILED,
+                                "hamon.conf was changed in what wants a restart: restart hamon, "
+                                "which interrupts nothing (hamon config shows the new values)");
         if (s->verb->needs_lease && !step_may(s))
                 return step_end_refused(s);
         return 0;

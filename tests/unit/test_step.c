@@ -137,6 +137,18 @@ static void lease_needed(void **unused)
         }
 }
 
+/* R: the daemon goes by another volume, or another place for it. */
+static void config_in_force(void **unused)
+{
+        (void)unused;
+        setenv("HAMON_CONFIG_MARK", "0123456789abcdef", 1);
+        STEP(1, "wants a restart", "volume", "attach");
+        assert_int_equal(sx.lease->asked, 0);
+        STEP(0, "is mounted", "volume", "umount");
+        unsetenv("HAMON_CONFIG_MARK");
+        STEP(75, NO_DEVICE, "volume", "attach", "--timeout", "500ms");
+}
+
 /* What was renewed before we asked counts for nothing, however short ago that was. */
 static void fresh_commit(void **unused)
 {
@@ -255,8 +267,9 @@ static void frozen(void **unused)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                CASE(grants),    CASE(words), CASE(lease_needed), CASE(fresh_commit),
-                CASE(no_daemon), CASE(json),  CASE(lock),         CASE(frozen),
+                CASE(grants),       CASE(words),     CASE(lease_needed), CASE(config_in_force),
+                CASE(fresh_commit), CASE(no_daemon), CASE(json),         CASE(lock),
+                CASE(frozen),
         };
 
         return cmocka_run_group_tests(tests, up, down);

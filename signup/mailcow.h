@@ -28,13 +28,15 @@ extern const char *const MC_ENDS[MC_END_COUNT]; /* for the log */
 int mailcow_new(const struct config *c, struct mailcow **ret, struct buf *errors);
 void mailcow_free(struct mailcow *m); /* NULL is fine */
 
-/* Create, and make sure of it. `pending`: inactive, with the tag of those who wait. */
+/* Create, and make sure of it. `markers`: by which it is known; a new mailbox gets the first one.
+ * `pending`: inactive, with the tag of those who wait. After MC_CREATED *ret_active is what the
+ * mailbox is, which is something else if it was there already. */
 enum mc_end mailcow_create(struct mailcow *m, struct caller *c, const struct account *a,
-                           const char *marker, bool pending);
+                           const struct strlist *markers, bool pending, bool *ret_active);
 
-/* Is there a mailbox of that address with that marker? Waits for an add that is under way. */
+/* Is there a mailbox of that address with such a marker? Waits for an add that is under way. */
 bool mailcow_is_ours(struct mailcow *m, struct caller *c, const struct account *a,
-                     const char *marker, bool *ret_active);
+                     const struct strlist *markers, bool *ret_active);
 
 /* Cached for [mailcow] cache; what is older still counts while Mailcow does not answer. False:
  * there never was an answer. */

@@ -33,8 +33,10 @@ struct job {
         struct mailcow *m;
         struct caller *c;
         const struct account *a;
-        const char *marker;
+        const struct strlist *markers;
         bool pending;
+        bool made;   /* by this call: Mailcow has said so */
+        bool active; /* what the mailbox is */
 };
 
 /* ---- one at a time per domain ---- */
@@ -111,7 +113,7 @@ static bool fill(cJSON *root, const struct job *j)
                 { "force_pw_update", c->mailbox.force_pw_update ? "1" : "0" },
                 { "tls_enforce_in", "0" },
                 { "tls_enforce_out", "0" },
-                { "attribute_hash", j->marker },
+                { "attribute_hash", j->markers->v[0] },
         };
         for (size_t i = 0; i < ARRAY_SIZE(TEXTS); i++)
                 if (!cJSON_AddStringToObject(root, TEXTS[i].key, TEXTS[i].value))
@@ -157,7 +159,7 @@ static enum mc_end judge(const struct job *j, const struct mc_reply *r)
 
 static bool ours(const struct job *j, const struct mc_mailbox *b)
 {
-        return b->exists && str_eq(b->marker, j->marker);
+        return b->exists && *b->marker && strlist_has(j->markers, b->marker);
 }
 
 static bool take_away(const struct job *j)
@@ -177,7 +179,7 @@ static bool take_away(const struct job *j)
 /* After an answer that said nothing: 1 = try again, 0 = *ret_end is the end. An unused mailbox of
  * ours may lack its alias or its rights, which cannot be seen, unless the rate limit, which comes
  * last, is there: it is made anew. One that was used is no half of anything. */
-static int settle(const struct job *j, enum mc_end *ret_end)
+static int settle(struct job *j, enum mc_end *ret_end)
 {
         struct mc_mailbox b;
 
@@ -192,23 +194,26 @@ static int settle(const struct job *j, enum mc_end *ret_end)
         }
         if (b.used || (b.limited && *j->m->config->mailbox.rate_limit)) {
                 *ret_end = MC_CREATED;
+                j->active = b.active;
                 return 0;
         }
         return take_away(j) ? 1 : 0;
 }
 
 /* "Exists already", said to us: is it what an earlier request of this visitor made? */
-static enum mc_end existing(const struct job *j, const struct mc_reply *r)
+static enum mc_end existing(struct job *j, const struct mc_reply *r)
 {
         struct mc_mailbox b;
 
         if (str_eq(r->action.key, "object_exists") && mc_look(j->m, j->c, j->a->address, &b) == 0 &&
-            ours(j, &b))
+            ours(j, &b)) {
+                j->active = b.active;
                 return MC_CREATED;
+        }
         return judge(j, r);
 }
 
-static enum mc_end create(const struct job *j)
+static enum mc_end create(struct job *j)
 {
         enum mc_end end = MC_UNSURE;
 
@@ -221,8 +226,11 @@ static enum mc_end create(const struct job *j)
                         return i == 0 ? MC_DOWN
                                       : MC_UNSURE; /* an earlier try may yet have come through */
                 }
-                if (r.error == 0 && r.action.shape == MC_DONE)
+                if (r.error == 0 && r.action.shape == MC_DONE) {
+                        j->made = true;
+                        j->active = !j->pending;
                         return MC_CREATED;
+                }
                 if (r.error == 0 && r.action.shape == MC_DANGER)
                         return existing(j, &r);
                 tell(j, LOG_WARN, "mailbox_unsure", &r);
@@ -235,7 +243,9 @@ static enum mc_end create(const struct job *j)
         return end;
 }
 
-/* The other address: only editing knows that field. Without it the mailbox is still good. */
+/* The other address: only editing knows that field. Without it the mailbox is still good. Never in a
+ * mailbox that was there before: its owner has one, and whoever sits at the same browser now must not
+ * be able to name another. */
 static void set_recovery(const struct job *j)
 {
         struct mc_reply r;
@@ -253,23 +263,25 @@ static void set_recovery(const struct job *j)
 }
 
 enum mc_end mailcow_create(struct mailcow *m, struct caller *c, const struct account *a,
-                           const char *marker, bool pending)
+                           const struct strlist *markers, bool pending, bool *ret_active)
 {
-        struct job j = { .m = m, .c = c, .a = a, .marker = marker, .pending = pending };
+        struct job j = { .m = m, .c = c, .a = a, .markers = markers, .pending = pending };
 
         if (!take_lock(m, a->domain))
                 return MC_DOWN;
         enum mc_end end = create(&j);
-        if (end == MC_CREATED)
+        if (j.made)
                 set_recovery(&j);
         give_lock(m, a->domain);
+        if (end == MC_CREATED)
+                *ret_active = j.active;
         return end;
 }
 
 bool mailcow_is_ours(struct mailcow *m, struct caller *c, const struct account *a,
-                     const char *marker, bool *ret_active)
+                     const struct strlist *markers, bool *ret_active)
 {
-        struct job j = { .m = m, .c = c, .a = a, .marker = marker };
+        struct job j = { .m = m, .c = c, .a = a, .markers = markers };
         struct mc_mailbox b;
 
         if (!take_lock(m, a->domain))

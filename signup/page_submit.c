@@ -25,7 +25,9 @@ struct submit {
         struct strlist domains;
         struct account account;
         struct problem problems[FIELD_COUNT];
-        char marker[MARKER];
+        char marker[KEYS_MAX][MARKER]; /* by each of our keys, the newest first */
+        char *marker_v[KEYS_MAX];
+        struct strlist markers;
         struct ticket passed;        /* after a gate */
         char invited[INVITE_DOMAIN]; /* for which domain */
         char again[TICKET_TEXT];     /* lets the next try of this visitor through */
@@ -230,7 +232,7 @@ static int second_try(struct submit *s)
         for (int i = 0; i < LOOKS && !ours && enter(v->site); i++) {
                 if (i > 0)
                         poll(NULL, 0, LOOK_PAUSE_MS);
-                ours = mailcow_is_ours(v->site->mailcow, v->caller, &s->account, s->marker,
+                ours = mailcow_is_ours(v->site->mailcow, v->caller, &s->account, &s->markers,
                                        &active);
                 leave(v->site);
         }
@@ -386,22 +388,38 @@ static const struct {
         [MC_DOWN] = { "err_api", FIELD_COUNT, 503 },
 };
 
-static int make_marker(struct submit *s)
+/* By which a mailbox is known to be this visitor's: browser, address and password. The password,
+ * because success says that it holds; another one at the same browser is another person's form. */
+static int make_marker(struct submit *s, size_t key)
 {
         unsigned char mac[KEY_MAC];
         const struct key_field fields[] = {
-                { "marker", 6 },
                 { s->v->browser, strlen(s->v->browser) },
                 { s->account.address, strlen(s->account.address) },
+                { s->account.password, strlen(s->account.password) },
         };
 
-        int r = keys_mac(s->v->site->keys, 0, KEY_ADDRESS, fields, ARRAY_SIZE(fields), mac);
+        int r = keys_mac(s->v->site->keys, key, KEY_MARKER, fields, ARRAY_SIZE(fields), mac);
         if (r < 0)
                 return r;
-        snprintf(s->marker, sizeof s->marker, "signup-");
+        snprintf(s->marker[key], MARKER, "signup-");
         for (size_t i = 0; i < 16; i++)
-                snprintf(s->marker + 7 + 2 * i, 3, "%02x", mac[i]);
+                snprintf(s->marker[key] + 7 + 2 * i, 3, "%02x", mac[i]);
+        s->marker_v[key] = s->marker[key];
         return 0;
+}
+
+static int make_markers(struct submit *s)
+{
+        size_t n = keys_count(s->v->site->keys);
+
+        for (size_t i = 0; i < n; i++) {
+                int r = make_marker(s, i);
+                if (r < 0)
+                        return r;
+        }
+        s->markers = (struct strlist){ s->marker_v, n };
+        return 1;
 }
 
 static void tell(const struct submit *s, enum mc_end end, bool pending)
@@ -416,7 +434,7 @@ static void tell(const struct submit *s, enum mc_end end, bool pending)
              LS("from", visit_from(s->v, from)));
 }
 
-static enum mc_end make(struct submit *s, bool pending)
+static enum mc_end make(struct submit *s, bool pending, bool *ret_active)
 {
         struct site *site = s->v->site;
 
@@ -424,8 +442,8 @@ static enum mc_end make(struct submit *s, bool pending)
                 return MC_TAKEN;
         if (!enter(site))
                 return MC_DOWN;
-        enum mc_end end =
-                mailcow_create(site->mailcow, s->v->caller, &s->account, s->marker, pending);
+        enum mc_end end = mailcow_create(site->mailcow, s->v->caller, &s->account, &s->markers,
+                                         pending, ret_active);
         leave(site);
         return end;
 }
@@ -433,13 +451,14 @@ static enum mc_end make(struct submit *s, bool pending)
 static int create(struct submit *s)
 {
         bool pending = s->v->site->config->signup.mode == MODE_APPROVAL || s->suspicious;
-        enum mc_end end = make(s, pending);
+        bool active = false;
+        enum mc_end end = make(s, pending, &active);
 
         tell(s, end, pending);
         if (end == MC_CREATED || end == MC_UNSURE)
                 settle(s, true);
         if (end == MC_CREATED)
-                return success(s, !pending);
+                return success(s, active);
         if (end == MC_UNSURE)
                 return visit_say(s->v, 503, "error_heading", "err_unsure", false);
         give_back(s);
@@ -478,14 +497,13 @@ static int run(struct submit *s)
                 return again(s, 403, "err_cookies", NULL, get(s, "ticket"),
                              str_eq(get(s, "gate"), "pass"));
         }
-        static int (*const STEPS[])(struct submit * s) = { check_fields,  through_gate,
-                                                           check_invite,  check_pwned,
-                                                           within_limits, create };
+        static int (*const STEPS[])(struct submit * s) = { check_fields, make_markers,
+                                                           through_gate, check_invite,
+                                                           check_pwned,  within_limits,
+                                                           create };
         s->suspicious = *get(s, "website") != '\0';
         for (size_t i = 0; i < ARRAY_SIZE(STEPS); i++) {
-                r = i == 1 ? make_marker(s) : 0;
-                if (r == 0)
-                        r = STEPS[i](s);
+                r = STEPS[i](s);
                 if (r != 1)
                         break;
         }

@@ -27,7 +27,7 @@ struct keys {
 
 static const char *const PURPOSES[KEY_PURPOSE_COUNT_] = {
         [KEY_TICKET] = "ticket", [KEY_ANSWER] = "answer", [KEY_DRAW] = "draw",
-        [KEY_INVITE] = "invite", [KEY_CSRF] = "csrf",     [KEY_ADDRESS] = "address",
+        [KEY_INVITE] = "invite", [KEY_CSRF] = "csrf",     [KEY_MARKER] = "marker",
 };
 
 static int hmac(const void *key, size_t key_len, const void *data, size_t len,

@@ -19,7 +19,7 @@ enum key_purpose {
         KEY_DRAW,    /* nonce -> each pixel and each sample */
         KEY_INVITE,  /* invite code -> how it is stored */
         KEY_CSRF,    /* for the pages: the anti-forgery token */
-        KEY_ADDRESS, /* for the log: a client's address -> its pseudonym */
+        KEY_MARKER,  /* for the pages: by which a mailbox is known to be a visitor's */
         KEY_PURPOSE_COUNT_,
 };
 

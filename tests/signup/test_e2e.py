@@ -11,6 +11,8 @@ import unittest
 
 from stack import SIGNUP, Browser, Stack, free_port, wait_for
 
+PENDING = "Almost there"
+
 
 class Case(unittest.TestCase):
     conf = {}
@@ -99,6 +101,26 @@ class Open(Case):
             t.join()
         for c in clicks:
             self.assert_created(c, "clicks@example.org", 1)
+
+    def test_next_person_at_the_same_browser(self):
+        b = Browser(self.s)
+        self.assert_created(b.sign_up(local_part="owner", recovery="owner@other.example"), "owner@example.org", 1)
+        b.sign_up(local_part="owner", recovery="thief@other.example", password="another person 77")
+        self.assertEqual((b.status, b.errors()), (422, {"local_part"}))  # that password does not hold
+        b.sign_up(local_part="owner", recovery="thief@other.example")
+        self.assertEqual(b.status, 200)
+        box = self.s.mailbox("owner@example.org")
+        self.assertEqual((box["recovery"], box["password"]), ("owner@other.example", "umbrella <&>\"' 42"))
+
+    def test_success_tells_what_the_mailbox_is(self):
+        b = Browser(self.s)
+        self.assertIn(PENDING, b.sign_up(local_part="state", website="http://spam.example").text)
+        self.assertIn(PENDING, b.sign_up(local_part="state").text)
+        self.assertEqual(self.s.mailbox("state@example.org")["active"], 0)
+        self.assertEqual(self.s.command("pending", "approve", "state@example.org").returncode, 0)
+        self.assertNotIn(PENDING, b.sign_up(local_part="state", website="http://spam.example").text)
+        self.assertEqual(b.status, 200)
+        self.assertEqual(self.s.mailbox("state@example.org")["active"], 1)
 
     def test_taken_in_all_its_forms_reads_the_same(self):
         self.sign_up("taken")
@@ -487,6 +509,21 @@ class Restart(Case):
         self.assertEqual(self.s.signup[1].wait(20), 0)
         self.s.signup[1] = self.s.start_signup(1)
         time.sleep(0.5)
+
+
+class Rotated(Case):
+    def test_a_new_secret_is_not_noticed(self):
+        b = Browser(self.s).get()
+        fields = b.form(local_part="rotated", recovery="me@other.example")
+        self.assert_created(b.post(fields), "rotated@example.org", 1)
+        self.s.secret("secret", "f" * 64 + "\n0123456789abcdef0123456789abcdef")
+        self.s.signup[0].terminate()
+        self.assertEqual(self.s.signup[0].wait(20), 0)
+        os.unlink(self.s.dir + "/0.sock")
+        self.s.signup[0] = self.s.start_signup(0)
+        made = self.s.mailbox("rotated@example.org")
+        self.assert_created(b.post(fields), "rotated@example.org")
+        self.assertEqual(self.s.mailbox("rotated@example.org"), made)
 
 
 class Listen(Case):

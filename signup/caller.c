@@ -77,6 +77,7 @@ void caller_do(struct caller *c, const struct http_request *r, struct caller_ans
         own.on_done = on_done;
         c->answer = ret;
         int rc = http_start(c->http, &own, &call);
+        ret->sent = rc == 0;
         if (rc == 0) {
                 c->done = false;
                 rc = loop_run(&c->loop);

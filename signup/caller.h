@@ -9,6 +9,7 @@ struct caller;
 struct caller_answer {
         int error;     /* as in http_result */
         int status;    /* 0: no answer */
+        bool sent;     /* false: it was not even tried */
         char why[200]; /* a sentence for the log */
         struct buf body;
 };

@@ -131,7 +131,7 @@ int mc_get(struct mailcow *m, struct caller *c, const char *path, struct buf *ou
 static bool reached(int error)
 {
         return error != -ECONNREFUSED && error != -EHOSTUNREACH && error != -ENETUNREACH &&
-               error != -ENOENT && error != -EINVAL && error != -ENOMEM;
+               error != -ENOENT;
 }
 
 void mc_post(struct mailcow *m, struct caller *c, const char *path, cJSON *body, const char *want,
@@ -148,7 +148,7 @@ void mc_post(struct mailcow *m, struct caller *c, const char *path, cJSON *body,
         secret_wipe(&text);
         ret->error = a.error;
         ret->status = a.status;
-        ret->sent = a.error == 0 || reached(a.error);
+        ret->sent = a.sent && (a.error == 0 || reached(a.error));
         str_copy(ret->why, sizeof ret->why, a.why);
         if (a.error == 0)
                 mc_parse_action(buf_str(&a.body), a.body.len, want, &ret->action);

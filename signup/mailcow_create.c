@@ -176,66 +176,98 @@ static bool take_away(const struct job *j)
         return gone;
 }
 
-/* After an answer that said nothing: 1 = try again, 0 = *ret_end is the end. An unused mailbox of
- * ours may lack its alias or its rights, which cannot be seen, unless the rate limit, which comes
- * last, is there: it is made anew. One that was used is no half of anything. */
-static int settle(struct job *j, enum mc_end *ret_end)
+/* Whole beyond doubt: Mailcow writes the rate limit last, we the recovery address after its answer,
+ * and somebody has used it, approved it or switched it off since. */
+static bool whole(const struct job *j, const struct mc_mailbox *b)
 {
-        struct mc_mailbox b;
-
-        *ret_end = MC_UNSURE;
-        if (mc_look(j->m, j->c, j->a->address, &b) < 0)
-                return 0;
-        if (!b.exists)
-                return 1;
-        if (!ours(j, &b)) {
-                *ret_end = MC_TAKEN; /* somebody else was faster */
-                return 0;
-        }
-        if (b.used || (b.limited && *j->m->config->mailbox.rate_limit)) {
-                *ret_end = MC_CREATED;
-                j->active = b.active;
-                return 0;
-        }
-        return take_away(j) ? 1 : 0;
+        return b->used || b->recovery || b->active == j->pending ||
+               (b->limited && *j->m->config->mailbox.rate_limit);
 }
 
-/* "Exists already", said to us: is it what an earlier request of this visitor made? */
-static enum mc_end existing(struct job *j, const struct mc_reply *r)
+enum state {
+        STATE_UNKNOWN, /* Mailcow does not say, or what is left of it stays */
+        STATE_NONE,
+        STATE_REMOVED, /* it was a half one of ours */
+        STATE_OURS,
+        STATE_OTHERS,
+};
+
+/* What is there now. An unused mailbox of ours may lack its alias or its rights, which cannot be
+ * seen: unless it is whole beyond doubt it is taken away. */
+static int settle(struct job *j, enum state *ret)
 {
         struct mc_mailbox b;
 
-        if (str_eq(r->action.key, "object_exists") && mc_look(j->m, j->c, j->a->address, &b) == 0 &&
-            ours(j, &b)) {
-                j->active = b.active;
-                return MC_CREATED;
+        *ret = STATE_UNKNOWN;
+        int r = mc_look(j->m, j->c, j->a->address, &b);
+        if (r < 0)
+                return r;
+        j->active = b.active;
+        if (!b.exists)
+                *ret = STATE_NONE;
+        else if (!ours(j, &b))
+                *ret = STATE_OTHERS;
+        else if (whole(j, &b))
+                *ret = STATE_OURS;
+        else if (take_away(j))
+                *ret = STATE_REMOVED;
+        return 0;
+}
+
+/* Surely nothing was done: not sent, or refused before. A 5xx is no such word: PHP may have failed,
+ * or nginx have lost patience, in the middle. */
+static bool nothing_done(const struct mc_reply *r)
+{
+        return !r->sent || (r->error == 0 && r->status < 500 &&
+                            (r->status >= 400 || r->action.shape == MC_ERROR));
+}
+
+/* After one add: true = once more; else *ret_end is the end. */
+static bool after(struct job *j, const struct mc_reply *r, bool first, enum mc_end *ret_end)
+{
+        bool answer = r->error == 0 && r->status < 500;
+        bool exists =
+                answer && r->action.shape == MC_DANGER && str_eq(r->action.key, "object_exists");
+        enum state state;
+
+        *ret_end = MC_UNSURE;
+        if (nothing_done(r)) {
+                tell(j, r->status == 401 || r->status == 403 ? LOG_ERROR : LOG_WARN, "mailcow_down",
+                     r);
+                if (first) /* else an earlier try may yet have come through */
+                        *ret_end = MC_DOWN;
+                return false;
         }
-        return judge(j, r);
+        if (answer && r->action.shape == MC_DANGER && !exists) {
+                *ret_end = judge(j, r);
+                return false;
+        }
+        if (!exists)
+                tell(j, LOG_WARN, "mailbox_unsure", r);
+        bool blind = settle(j, &state) < 0;
+        if (state == STATE_OURS)
+                *ret_end = MC_CREATED;
+        else if (state == STATE_OTHERS || (blind && exists && first))
+                *ret_end = exists ? judge(j, r) : MC_TAKEN; /* somebody else was faster */
+        else if (state == STATE_NONE && r->status >= 500 && first)
+                *ret_end = MC_DOWN;
+        return state == STATE_REMOVED || (state == STATE_NONE && r->status < 500);
 }
 
 static enum mc_end create(struct job *j)
 {
         enum mc_end end = MC_UNSURE;
+        bool more = true;
 
-        for (int i = 0; i < TRIES; i++) {
+        for (int i = 0; i < TRIES && more; i++) {
                 struct mc_reply r;
                 add(j, &r);
-                if (!r.sent || (r.error == 0 && (r.status >= 400 || r.action.shape == MC_ERROR))) {
-                        tell(j, r.status == 401 || r.status == 403 ? LOG_ERROR : LOG_WARN,
-                             "mailcow_down", &r);
-                        return i == 0 ? MC_DOWN
-                                      : MC_UNSURE; /* an earlier try may yet have come through */
-                }
-                if (r.error == 0 && r.action.shape == MC_DONE) {
+                if (r.error == 0 && r.status < 500 && r.action.shape == MC_DONE) {
                         j->made = true;
                         j->active = !j->pending;
                         return MC_CREATED;
                 }
-                if (r.error == 0 && r.action.shape == MC_DANGER)
-                        return existing(j, &r);
-                tell(j, LOG_WARN, "mailbox_unsure", &r);
-                if (settle(j, &end) == 0)
-                        break;
+                more = after(j, &r, i == 0, &end);
         }
         if (end == MC_UNSURE)
                 note(LOG_ERROR, "mailbox_unknown", LS("address", j->a->address),
@@ -243,9 +275,9 @@ static enum mc_end create(struct job *j)
         return end;
 }
 
-/* The other address: only editing knows that field. Without it the mailbox is still good. Never in a
- * mailbox that was there before: its owner has one, and whoever sits at the same browser now must not
- * be able to name another. */
+/* The other address: only editing knows that field. Without it the mailbox is still good. Never in
+ * a mailbox that was there before: its owner has one, and whoever sits at the same browser now must
+ * not be able to name another. */
 static void set_recovery(const struct job *j)
 {
         struct mc_reply r;

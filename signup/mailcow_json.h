@@ -24,9 +24,11 @@ struct mc_action {
 void mc_parse_action(const char *body, size_t len, const char *want, struct mc_action *ret);
 
 struct mc_mailbox {
-        bool exists, active, limited, used; /* limited: has a rate limit of its own; used: has mail,
-                                               or somebody has logged in */
-        char marker[96];                    /* attributes.attribute_hash */
+        bool exists, active;
+        bool limited;    /* has a rate limit of its own */
+        bool used;       /* has mail, or somebody has logged in */
+        bool recovery;   /* has another address for a lost password */
+        char marker[96]; /* attributes.attribute_hash */
         char name[256], created[32];
 };
 

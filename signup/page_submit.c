@@ -497,10 +497,9 @@ static int run(struct submit *s)
                 return again(s, 403, "err_cookies", NULL, get(s, "ticket"),
                              str_eq(get(s, "gate"), "pass"));
         }
-        static int (*const STEPS[])(struct submit * s) = { check_fields, make_markers,
-                                                           through_gate, check_invite,
-                                                           check_pwned,  within_limits,
-                                                           create };
+        static int (*const STEPS[])(struct submit *
+                                    s) = { check_fields, make_markers,  through_gate, check_invite,
+                                           check_pwned,  within_limits, create };
         s->suspicious = *get(s, "website") != '\0';
         for (size_t i = 0; i < ARRAY_SIZE(STEPS); i++) {
                 r = STEPS[i](s);

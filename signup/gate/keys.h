@@ -14,12 +14,12 @@ struct keys;
 
 /* What a key is for: each purpose has its own, derived by HKDF. */
 enum key_purpose {
-        KEY_TICKET,  /* signs tickets */
-        KEY_ANSWER,  /* nonce -> what must be typed */
-        KEY_DRAW,    /* nonce -> each pixel and each sample */
-        KEY_INVITE,  /* invite code -> how it is stored */
-        KEY_CSRF,    /* for the pages: the anti-forgery token */
-        KEY_MARKER,  /* for the pages: by which a mailbox is known to be a visitor's */
+        KEY_TICKET, /* signs tickets */
+        KEY_ANSWER, /* nonce -> what must be typed */
+        KEY_DRAW,   /* nonce -> each pixel and each sample */
+        KEY_INVITE, /* invite code -> how it is stored */
+        KEY_CSRF,   /* for the pages: the anti-forgery token */
+        KEY_MARKER, /* for the pages: by which a mailbox is known to be a visitor's */
         KEY_PURPOSE_COUNT_,
 };
 

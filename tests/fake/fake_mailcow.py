@@ -8,6 +8,7 @@ POST /_next {"add": ["empty_half", ...]} queues misbehaviour, one word per call 
   late         done after a second, no answer              down    HTTP 500, HTML
   auth         HTTP 401                                    garbage HTTP 200, HTML
   slow         answers after a second                      readonly HTTP 200, empty body, also the next
+  half502      the mailbox without its alias, HTTP 502     done504  all done, HTTP 504
 POST /_world {"every": 25} does so with each 25th add. GET /_state tells mailboxes, the highest number of adds at once per domain, and each request's head.
 """
 import hashlib
@@ -132,7 +133,8 @@ class Handler(BaseHTTPRequestHandler):
     @staticmethod
     def shown(m):
         return {"username": m["username"], "active": m["active"], "active_int": m["active"], "name": m["name"],
-                "attributes": {"attribute_hash": m["attribute_hash"], "force_pw_update": m["force_pw_update"]},
+                "attributes": {"attribute_hash": m["attribute_hash"], "force_pw_update": m["force_pw_update"],
+                               "recovery_email": m["recovery"]},
                 "custom_attributes": [], "quota": m["quota"], "messages": m["messages"], "quota_used": 0,
                 "created": "2026-11-22 03:20:07", "last_imap_login": 0, "rl": m["rl"] or False,
                 "rl_scope": "mailbox" if m["rl"] else "domain", "percent_in_use": "- ", "tags": m["tags"]}
@@ -195,6 +197,9 @@ class Handler(BaseHTTPRequestHandler):
         if word == "half":
             self.add(data, half=True)
             return self.reply(200, b"")
+        if word in ("half502", "done504"):
+            self.add(data, half=word == "half502")
+            return self.reply(int(word[4:]), b"<html>What is happening?</html>", "text/html")
         if word == "late":
             time.sleep(1)
         answer = self.add(data)

@@ -292,6 +292,19 @@ class Moods(Case):
         self.s.api("/_next", {"add": ["half"]})
         self.assert_created(self.sign_up("half"), "half@example.org", 2)
 
+    def test_server_error_in_the_middle(self):
+        for mood in ("half502", "done504"):  # whether its alias is there cannot be seen
+            self.s.api("/_next", {"add": [mood]})
+            self.assert_created(self.sign_up(mood), mood + "@example.org", 2)
+
+    def test_half_of_an_earlier_request(self):
+        b = Browser(self.s)
+        self.assert_created(b.sign_up(local_part="earlier"), "earlier@example.org", 1)
+        boxes = self.s.state()["mailboxes"]
+        boxes["earlier@example.org"]["alias"] = False
+        self.s.api("/_world", {"mailboxes": boxes})
+        self.assert_created(b.sign_up(local_part="earlier"), "earlier@example.org", 3)
+
     def test_empty_answer(self):
         self.s.api("/_next", {"add": ["empty"]})
         self.assert_created(self.sign_up("empty"), "empty@example.org", 2)
@@ -421,6 +434,13 @@ class Approval(Case):
         self.assertEqual((box["active"], box["tags"]), (1, ["signup"]))
         self.assertEqual(self.s.command("pending", "reject", "waits@example.org").returncode, 65)
         self.assertEqual(self.s.command("pending", "list").stdout, "")
+
+    def test_rate_limit_proves_that_it_is_whole(self):
+        for mood, adds in (("half502", 2), ("done504", 1)):
+            self.s.api("/_next", {"add": [mood]})
+            b = Browser(self.s).get()
+            self.assert_created(b.post(b.form(local_part=mood, consent="yes")), mood + "@example.org", adds)
+            self.assertIn(PENDING, b.text)
 
     def test_reject(self):
         b = Browser(self.s).get()

@@ -64,7 +64,7 @@ static void test_mailbox(void **state)
                         "\"rl_scope\":\"domain\",\"quota_used\":0,\"created\":\"2026-11-22\"}",
                         &m),
                 0);
-        assert_true(m.exists && m.active && !m.limited && !m.used);
+        assert_true(m.exists && m.active && !m.limited && !m.used && !m.recovery);
         assert_string_equal(m.marker, "signup-1");
         assert_int_equal(mailbox("{\"username\":\"a@b\",\"active\":\"0\",\"messages\":\"3\",\"rl\":"
                                  "{\"value\":\"20\"},\"rl_scope\":\"mailbox\"}",
@@ -74,6 +74,10 @@ static void test_mailbox(void **state)
         assert_string_equal(m.marker, "");
         assert_int_equal(mailbox("{\"username\":\"a@b\",\"last_imap_login\":5}", &m), 0);
         assert_true(m.used);
+        assert_int_equal(
+                mailbox("{\"username\":\"a@b\",\"attributes\":{\"recovery_email\":\"c@d\"}}", &m),
+                0);
+        assert_true(m.recovery);
         assert_int_equal(mailbox("", &m), -EBADMSG);
         assert_int_equal(mailbox("[]", &m), -EBADMSG);
         assert_int_equal(mailbox("{\"type\":\"error\",\"msg\":\"x\"}", &m), -EBADMSG);

@@ -34,9 +34,19 @@ void mailcow_free(struct mailcow *m); /* NULL is fine */
 enum mc_end mailcow_create(struct mailcow *m, struct caller *c, const struct account *a,
                            const struct strlist *markers, bool pending, bool *ret_active);
 
-/* Is there a mailbox of that address with such a marker? Waits for an add that is under way. */
-bool mailcow_is_ours(struct mailcow *m, struct caller *c, const struct account *a,
-                     const struct strlist *markers, bool *ret_active);
+/* Is a mailbox with such a marker being made by another thread of this process, or about to be?
+ * Asks nobody and waits for nobody. */
+bool mailcow_is_making(struct mailcow *m, const struct strlist *markers);
+
+/* Who has that address? *ret_active is valid after MC_OURS. */
+enum mc_owner {
+        MC_NOBODY,
+        MC_OURS, /* it carries one of the markers */
+        MC_OTHERS,
+        MC_UNKNOWN,
+};
+enum mc_owner mailcow_owner(struct mailcow *m, struct caller *c, const struct account *a,
+                            const struct strlist *markers, bool *ret_active);
 
 /* Cached for [mailcow] cache; what is older still counts while Mailcow does not answer. False:
  * there never was an answer. */

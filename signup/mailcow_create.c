@@ -30,6 +30,7 @@ static const struct reason {
 };
 
 struct job {
+        struct job *next; /* in m->jobs */
         struct mailcow *m;
         struct caller *c;
         const struct account *a;
@@ -294,33 +295,67 @@ static void set_recovery(const struct job *j)
                 tell(j, LOG_WARN, "recovery_not_set", &r);
 }
 
+static void enlist(struct job *j)
+{
+        pthread_mutex_lock(&j->m->cache);
+        j->next = j->m->jobs;
+        j->m->jobs = j;
+        pthread_mutex_unlock(&j->m->cache);
+}
+
+static void strike(struct job *j)
+{
+        pthread_mutex_lock(&j->m->cache);
+        struct job **at = &j->m->jobs;
+        while (*at != j)
+                at = &(*at)->next;
+        *at = j->next;
+        pthread_mutex_unlock(&j->m->cache);
+}
+
 enum mc_end mailcow_create(struct mailcow *m, struct caller *c, const struct account *a,
                            const struct strlist *markers, bool pending, bool *ret_active)
 {
         struct job j = { .m = m, .c = c, .a = a, .markers = markers, .pending = pending };
 
-        if (!take_lock(m, a->domain))
-                return MC_DOWN;
-        enum mc_end end = create(&j);
-        if (j.made)
-                set_recovery(&j);
-        give_lock(m, a->domain);
+        enum mc_end end = MC_DOWN;
+
+        enlist(&j);
+        if (take_lock(m, a->domain)) {
+                end = create(&j);
+                if (j.made)
+                        set_recovery(&j);
+                give_lock(m, a->domain);
+        }
+        strike(&j);
         if (end == MC_CREATED)
                 *ret_active = j.active;
         return end;
 }
 
-bool mailcow_is_ours(struct mailcow *m, struct caller *c, const struct account *a,
-                     const struct strlist *markers, bool *ret_active)
+bool mailcow_is_making(struct mailcow *m, const struct strlist *markers)
+{
+        bool yes = false;
+
+        pthread_mutex_lock(&m->cache);
+        for (const struct job *i = m->jobs; i && !yes; i = i->next)
+                yes = strlist_has(markers, i->markers->v[0]);
+        pthread_mutex_unlock(&m->cache);
+        return yes;
+}
+
+enum mc_owner mailcow_owner(struct mailcow *m, struct caller *c, const struct account *a,
+                            const struct strlist *markers, bool *ret_active)
 {
         struct job j = { .m = m, .c = c, .a = a, .markers = markers };
         struct mc_mailbox b;
 
-        if (!take_lock(m, a->domain))
-                return false;
-        bool yes = mc_look(m, c, a->address, &b) == 0 && ours(&j, &b);
-        give_lock(m, a->domain);
-        if (yes)
-                *ret_active = b.active;
-        return yes;
+        if (mc_look(m, c, a->address, &b) < 0)
+                return MC_UNKNOWN;
+        if (!b.exists)
+                return MC_NOBODY;
+        if (!ours(&j, &b))
+                return MC_OTHERS;
+        *ret_active = b.active;
+        return MC_OURS;
 }

@@ -17,10 +17,11 @@ struct mailcow {
         const struct config *config;
         char *key_header; /* "X-API-Key: …" */
         pthread_mutex_t domain[MC_LOCKS];
-        pthread_mutex_t cache;
+        pthread_mutex_t cache; /* for all below */
         struct mc_cached policy_at, domains_at;
         struct password_policy policy;
-        char *domains; /* one a line */
+        char *domains;    /* one a line */
+        struct job *jobs; /* under way, or waiting for their domain's turn */
 };
 
 struct mc_reply {

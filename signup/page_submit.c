@@ -17,6 +17,7 @@ enum {
         MARKER = 48,
         LOOKS = 5, /* for what a first click, a moment ago, may be making */
         LOOK_PAUSE_MS = 250,
+        SECOND_MS = 20000, /* so long it waits for the first one, in this process */
 };
 
 struct submit {
@@ -206,37 +207,62 @@ static int success(struct submit *s, bool active)
                       : visit_show(v, T_PENDING, 200, "pending_heading");
 }
 
-/* Some threads must be left for the pages, however long Mailcow takes. */
-static bool enter(struct site *s)
+/* Some threads must be left for the pages, however long Mailcow takes: at most three quarters are
+ * in it, and at most a fifth wait for another one's end. */
+static bool enter(atomic_uint *count, uint64_t most)
 {
-        unsigned most = (unsigned)MAX(s->config->signup.threads * 3 / 4, (uint64_t)1);
-
-        if (atomic_fetch_add(&s->busy, 1) < most)
+        if (atomic_fetch_add(count, 1) < MAX(most, (uint64_t)1))
                 return true;
-        atomic_fetch_sub(&s->busy, 1);
+        atomic_fetch_sub(count, 1);
         return false;
 }
 
-static void leave(struct site *s)
+static void leave(atomic_uint *count)
 {
-        atomic_fetch_sub(&s->busy, 1);
+        atomic_fetch_sub(count, 1);
+}
+
+static bool enter_mailcow(struct site *s)
+{
+        return enter(&s->busy, s->config->signup.threads * 3 / 4);
+}
+
+static enum mc_owner look(struct submit *s, bool *ret_active)
+{
+        struct site *site = s->v->site;
+
+        if (!enter_mailcow(site))
+                return MC_UNKNOWN;
+        enum mc_owner owner =
+                mailcow_owner(site->mailcow, s->v->caller, &s->account, &s->markers, ret_active);
+        leave(&site->busy);
+        return owner;
 }
 
 /* The second click, a reload, another node after a fail-over: if this browser has made that mailbox
- * it is told so once more. The first click may still be on its way to Mailcow. */
+ * it is told so once more. The first click may still be on its way to Mailcow: by this process,
+ * then there is nothing to look at before it is done, or by another one. */
 static int second_try(struct submit *s)
 {
         struct visit *v = s->v;
-        bool active = false, ours = false;
+        struct site *site = v->site;
+        msec_t end = v->req->now + SECOND_MS;
+        bool active = false, may_wait = enter(&site->second, site->config->signup.threads / 5);
+        enum mc_owner owner = MC_UNKNOWN;
 
-        for (int i = 0; i < LOOKS && !ours && enter(v->site); i++) {
-                if (i > 0)
+        for (int looks = 0; looks < LOOKS && owner != MC_OURS && owner != MC_OTHERS;) {
+                if (looks > 0)
                         poll(NULL, 0, LOOK_PAUSE_MS);
-                ours = mailcow_is_ours(v->site->mailcow, v->caller, &s->account, &s->markers,
-                                       &active);
-                leave(v->site);
+                while (may_wait && mailcow_is_making(site->mailcow, &s->markers) &&
+                       clock_ms() < end)
+                        poll(NULL, 0, LOOK_PAUSE_MS);
+                owner = look(s, &active);
+                looks = may_wait ? looks + 1 : LOOKS;
         }
-        return ours ? success(s, active) : again(s, 422, NULL, "err_gate_expired", NULL, false);
+        if (may_wait)
+                leave(&site->second);
+        return owner == MC_OURS ? success(s, active)
+                                : again(s, 422, NULL, "err_gate_expired", NULL, false);
 }
 
 static int through_gate(struct submit *s)
@@ -440,11 +466,11 @@ static enum mc_end make(struct submit *s, bool pending, bool *ret_active)
 
         if (reserved_has(site->reserved, s->account.local_part))
                 return MC_TAKEN;
-        if (!enter(site))
+        if (!enter_mailcow(site))
                 return MC_DOWN;
         enum mc_end end = mailcow_create(site->mailcow, s->v->caller, &s->account, &s->markers,
                                          pending, ret_active);
-        leave(site);
+        leave(&site->busy);
         return end;
 }
 

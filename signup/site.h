@@ -32,6 +32,7 @@ struct site {
         char host[256];                /* for mail programs */
         struct tide forms;             /* form tickets per minute: how hard the proof of work is */
         atomic_uint busy;              /* requests that wait for Mailcow */
+        atomic_uint second;            /* second clicks that wait for the first */
         atomic_llong pwned_down_until; /* that service is not asked before, CLOCK_BOOTTIME ms */
 };
 

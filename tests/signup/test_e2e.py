@@ -102,6 +102,34 @@ class Open(Case):
         for c in clicks:
             self.assert_created(c, "clicks@example.org", 1)
 
+    def test_replay_looks_once_at_what_is_anothers(self):
+        b = Browser(self.s).get()
+        fields = b.form(local_part="replay")
+        self.assert_created(b.post(fields), "replay@example.org", 1)
+        b.post(dict(fields, password="another person 77", password2="another person 77"))
+        self.assertEqual((b.status, b.errors()), (422, {"gate"}))
+        looks = [r for r in self.s.state()["requests"] if "get/mailbox/replay" in r["line"]]
+        self.assertEqual(len(looks), 1)
+
+    def test_replays_leave_mailcow_to_others(self):
+        self.s.api("/_next", {"add": ["slow"]})
+        b = Browser(self.s).get()
+        fields = b.form(local_part="crowd")
+        first = threading.Thread(target=b.post, args=(fields,))
+        first.start()
+        wait_for("the first click", lambda: self.adds("crowd@example.org") == 1)
+        crowd = [Browser(self.s) for _ in range(12)]
+        threads = [threading.Thread(target=c.post, args=(fields,)) for c in crowd]
+        for c, t in zip(crowd, threads):
+            c.cookies = dict(b.cookies)
+            t.start()
+        self.assert_created(self.sign_up("passerby", domain="example.org"), "passerby@example.org", 1)
+        for t in [first, *threads]:
+            t.join()
+        self.assert_created(b, "crowd@example.org", 1)
+        self.assertLessEqual({c.status for c in crowd}, {200, 422})
+        self.assertIn(200, {c.status for c in crowd})
+
     def test_next_person_at_the_same_browser(self):
         b = Browser(self.s)
         self.assert_created(b.sign_up(local_part="owner", recovery="owner@other.example"), "owner@example.org", 1)

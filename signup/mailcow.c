@@ -188,8 +188,11 @@ static bool due(const struct mailcow *m, struct mc_cached *c, msec_t now)
 {
         msec_t keep = c->known ? m->config->mailcow.cache : 0;
 
+        if (c->asking)
+                return false;
         if (c->at != 0 && now - c->at < MAX(keep, (msec_t)RETRY_MS))
                 return false;
+        c->asking = true;
         c->at = MAX(now,
                     (msec_t)1); /* also after a failure: not every visitor waits for a dead one */
         return true;
@@ -207,6 +210,7 @@ bool mailcow_policy(struct mailcow *m, struct caller *c, msec_t now, struct pass
         bool got = ask_now && mc_get(m, c, "get/passwordpolicy", &body) == 0 &&
                    mc_parse_policy(buf_str(&body), body.len, &fresh) == 0;
         pthread_mutex_lock(&m->cache);
+        m->policy_at.asking = m->policy_at.asking && !ask_now;
         if (got) {
                 m->policy = fresh;
                 m->policy_at.known = true;
@@ -272,6 +276,7 @@ int mailcow_domains(struct mailcow *m, struct caller *c, msec_t now, struct strl
 
         char *text = ask_now && fetch_domains(m, c, &fresh) ? strdup(buf_str(&fresh)) : NULL;
         pthread_mutex_lock(&m->cache);
+        m->domains_at.asking = m->domains_at.asking && !ask_now;
         if (text) {
                 free(m->domains);
                 m->domains = text;

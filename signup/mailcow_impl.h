@@ -10,7 +10,8 @@ enum { MC_LOCKS = 64 };
 
 struct mc_cached {
         bool known;
-        msec_t at; /* when it was asked for last, with or without an answer */
+        bool asking; /* somebody is: nobody else need wait for the same answer */
+        msec_t at;   /* when it was asked for last, with or without an answer */
 };
 
 struct mailcow {

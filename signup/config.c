@@ -252,8 +252,9 @@ static void check_ranges(struct check *k)
                 mistake(k, &c->policy.password_min, "is above password_max");
         if (c->mailbox.tags.n > 20)
                 mistake(k, &c->mailbox.tags, "has more than 20 tags; Mailcow keeps 25 in all");
-        if (c->signup.mode == MODE_APPROVAL && !*c->mailbox.pending_tag)
-                mistake(k, &c->mailbox.pending_tag, "must be set when mode is approval");
+        if (c->signup.mode != MODE_CLOSED &&
+            !*c->mailbox.pending_tag) /* or who fell for the trap */
+                mistake(k, &c->mailbox.pending_tag, "must be set unless mode is closed");
         if (c->signup.language[strspn(c->signup.language, "abcdefghijklmnopqrstuvwxyz-")] ||
             strlen(c->signup.language) != 5)
                 mistake(k, &c->signup.language, "must be like en-gb");

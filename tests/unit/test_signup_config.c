@@ -65,6 +65,7 @@ static void test_mistakes(void **state)
                 { "[limit]\nglobal = 5/1", ":7: [limit] global must be count/duration" },
                 { "[limit]\ntrusted_proxies = 10.0.0.0/33", ":7: [limit] trusted_proxies" },
                 { "[mailbox]\nrate_limit = 20/y", ":7: [mailbox] rate_limit must be like" },
+                { "[mailbox]\npending_tag =", ":7: [mailbox] pending_tag must be set unless" },
                 { "[mailbox]\nrate_limit = 020/h", ":7: [mailbox] rate_limit must be like" },
                 { "[mailbox]\nquota_mib = 0", ":7: [mailbox] quota_mib: \"0\" is not allowed" },
                 { "[policy]\nname_min = 70", ":7: [policy] name_min is above name_max" },

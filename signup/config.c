@@ -156,7 +156,8 @@ static void check_places(struct check *k)
         if (!is_url(c->mailcow.url))
                 mistake(k, &c->mailcow.url, "must be set: https://mail.example.org");
         if (*c->policy.pwned_url && !is_url(c->policy.pwned_url))
-                mistake(k, &c->policy.pwned_url, "must begin with https:// or be empty");
+                mistake(k, &c->policy.pwned_url,
+                        "must begin with https:// (or http://) or be empty");
 }
 
 static void check_links(struct check *k)
@@ -168,7 +169,7 @@ static void check_links(struct check *k)
 
         for (size_t i = 0; i < ARRAY_SIZE(links); i++)
                 if (!is_link(*links[i]))
-                        mistake(k, links[i], "must begin with https:// or / or be empty");
+                        mistake(k, links[i], "must begin with https://, http:// or /, or be empty");
         for (size_t i = 0; i < ARRAY_SIZE(own); i++)
                 if (**own[i] && (!is_link(*own[i]) || **own[i] != '/'))
                         mistake(k, own[i], "must be a path on the same server (/img/logo.svg)");

@@ -83,7 +83,8 @@ static const struct option OPTIONS[] = {
         TEXT(mailbox, rate_limit, 20, "",
              "How many messages a new user may send: 20/h (s, m, h, d). Empty: no own limit."),
         TEXT(mailbox, pending_tag, 64, "signup-pending",
-             "Tag of a mailbox that waits for approval."),
+             "Tag of a mailbox that waits for approval; also of one that a machine seems "
+             "to have asked for. Set, unless signup.mode is closed."),
         ROW(mailbox, force_pw_update, OPT_BOOL, "off",
             "The password has to be changed at the first login.", .min = 0),
         LIST(gate, kinds, "pow image audio",

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-enum { TRIES = 3, LOCK_TIMEOUTS = 3 };
+/* With the default timeout a request is over within the 60 s that nginx waits. */
+enum { TRIES = 3, LOCK_TIMEOUTS = 3, LOCK_MS = 10000, AGAIN_MS = 15000 };
 
 /* What a reason of Mailcow's means for the visitor. */
 static const struct reason {
@@ -35,6 +36,7 @@ struct job {
         struct caller *c;
         const struct account *a;
         const struct strlist *markers;
+        msec_t last_try; /* no other one is begun after that */
         bool pending;
         bool made;   /* by this call: Mailcow has said so */
         bool active; /* what the mailbox is */
@@ -54,7 +56,7 @@ static pthread_mutex_t *lock_of(struct mailcow *m, const char *domain)
 static bool take_lock(struct mailcow *m, const char *domain)
 {
         struct timespec end;
-        msec_t wait = m->config->mailcow.timeout * LOCK_TIMEOUTS;
+        msec_t wait = MIN(m->config->mailcow.timeout * LOCK_TIMEOUTS, (msec_t)LOCK_MS);
 
         clock_gettime(CLOCK_MONOTONIC, &end);
         end.tv_sec += (time_t)(wait / 1000) + 1;
@@ -194,9 +196,13 @@ enum state {
 };
 
 /* What is there now. An unused mailbox of ours may lack its alias or its rights, which cannot be
- * seen: unless it is whole beyond doubt it is taken away. */
-static int settle(struct job *j, enum state *ret)
+ * seen: unless it is whole beyond doubt it is taken away. One of an earlier request, which may have
+ * told its owner "ready", only where a missing rate limit proves that it is a half one: mail may be
+ * on its way to it. */
+static int settle(struct job *j, bool earlier, enum state *ret)
 {
+        bool provable = *j->m->config->mailbox.rate_limit != '\0';
+
         struct mc_mailbox b;
 
         *ret = STATE_UNKNOWN;
@@ -208,7 +214,7 @@ static int settle(struct job *j, enum state *ret)
                 *ret = STATE_NONE;
         else if (!ours(j, &b))
                 *ret = STATE_OTHERS;
-        else if (whole(j, &b))
+        else if (whole(j, &b) || (earlier && !provable))
                 *ret = STATE_OURS;
         else if (take_away(j))
                 *ret = STATE_REMOVED;
@@ -245,7 +251,7 @@ static bool after(struct job *j, const struct mc_reply *r, bool first, enum mc_e
         }
         if (!exists)
                 tell(j, LOG_WARN, "mailbox_unsure", r);
-        bool blind = settle(j, &state) < 0;
+        bool blind = settle(j, exists && first, &state) < 0;
         if (state == STATE_OURS)
                 *ret_end = MC_CREATED;
         else if (state == STATE_OTHERS || (blind && exists && first))
@@ -260,7 +266,7 @@ static enum mc_end create(struct job *j)
         enum mc_end end = MC_UNSURE;
         bool more = true;
 
-        for (int i = 0; i < TRIES && more; i++) {
+        for (int i = 0; i < TRIES && more && (i == 0 || clock_ms() < j->last_try); i++) {
                 struct mc_reply r;
                 add(j, &r);
                 if (r.error == 0 && r.status < 500 && r.action.shape == MC_DONE) {
@@ -316,8 +322,12 @@ static void strike(struct job *j)
 enum mc_end mailcow_create(struct mailcow *m, struct caller *c, const struct account *a,
                            const struct strlist *markers, bool pending, bool *ret_active)
 {
-        struct job j = { .m = m, .c = c, .a = a, .markers = markers, .pending = pending };
-
+        struct job j = { .m = m,
+                         .c = c,
+                         .a = a,
+                         .markers = markers,
+                         .pending = pending,
+                         .last_try = clock_ms() + AGAIN_MS };
         enum mc_end end = MC_DOWN;
 
         enlist(&j);

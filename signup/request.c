@@ -85,7 +85,6 @@ static const char *reason(int status)
                 const char *text;
         } REASONS[] = {
                 { 200, "OK" },
-                { 303, "See Other" },
                 { 400, "Bad Request" },
                 { 403, "Forbidden" },
                 { 404, "Not Found" },

@@ -24,10 +24,8 @@ enum {
 };
 
 enum ticket_kind {
-        TICKET_FORM,   /* in the form: one try at one gate */
-        TICKET_PASS,   /* a gate was passed, the form still had errors */
-        TICKET_INVITE, /* an invite link was opened; payload: the invite's id */
-        TICKET_CSRF,   /* for pages that have no gate */
+        TICKET_FORM, /* in the form: one try at one gate */
+        TICKET_PASS, /* a gate was passed, the form still had errors */
         TICKET_KIND_COUNT_,
 };
 

@@ -8,13 +8,13 @@
 
 #include "disk.h" /* of the two, this one has no statics that shadow */
 #include "hamon/epoch_file.h"
-#include "hamon/guard_proto.h"
 #include "hamon/lead.h"
 #include "hamon/peer.h"
 #include "hamon/peer_state.h"
 #include "hamon/store_sql.h"
 #include "lib/log.h"
 #include "tests/unit/galera_server.h"
+#include "tests/unit/guard_double.h"
 
 #include <event2/event.h>
 #include <inttypes.h>
@@ -28,22 +28,6 @@ static const struct store_names ROW_NAMES = { .database = "hamon",
                                               .lease = STORE_LEASE,
                                               .me = "n1" };
 static const char *const ADDRESSES[] = { "127.0.0.11", "127.0.0.12", "127.0.0.13" };
-
-enum guard_mood {
-        GUARD_GOOD,
-        GUARD_DEAF,  /* takes what it is told and says nothing */
-        GUARD_BARE,  /* lacks the watchdog it needs */
-        GUARD_LAZY,  /* lives, but does not arm */
-        GUARD_CLOSED /* nobody listens */
-};
-
-struct guard_double {
-        enum guard_mood mood;
-        int listener, fd;
-        struct event *accepting, *reading;
-        struct guard_message last; /* but STATUS */
-        unsigned armed, off, fenced;
-};
 
 struct other { /* n2, n3 */
         struct peer *peer;
@@ -132,86 +116,16 @@ static inline void database_up(void)
         sql(buf_str(&q));
 }
 
-/* ---- the guard's double ---- */
-
-static inline void guard_hang_up(struct guard_double *g)
-{
-        if (g->reading)
-                event_free(g->reading);
-        g->reading = NULL;
-        closep(&g->fd);
-        g->fd = -1;
-}
-
-static inline void guard_answers(struct guard_double *g, const struct guard_message *m)
-{
-        bool armed = g->last.verb == GUARD_SAY_ARM && g->mood != GUARD_LAZY;
-        struct guard_answer a = { .magic = GUARD_MAGIC,
-                                  .seq = m->seq,
-                                  .mode = armed ? GUARD_IS_ARMED : GUARD_IS_OFF,
-                                  .epoch = g->last.epoch,
-                                  .deadline = armed ? g->last.deadline : 0,
-                                  .lacks_watchdog = g->mood == GUARD_BARE };
-
-        if (g->mood != GUARD_DEAF && send(g->fd, &a, sizeof a, MSG_NOSIGNAL) < 0)
-                guard_hang_up(g); /* the daemon has ended */
-}
-
-static inline void on_guard_message(evutil_socket_t fd, short what, void *arg)
-{
-        struct guard_double *g = arg;
-        struct guard_message m;
-
-        (void)what;
-        if (recv(fd, &m, sizeof m, MSG_DONTWAIT) != sizeof m) {
-                guard_hang_up(g);
-                return;
-        }
-        g->armed += m.verb == GUARD_SAY_ARM;
-        g->off += m.verb == GUARD_SAY_OFF;
-        g->fenced += m.verb == GUARD_SAY_FENCE;
-        if (m.verb != GUARD_SAY_STATUS)
-                g->last = m;
-        guard_answers(g, &m);
-}
-
-static inline void on_guard_client(evutil_socket_t fd, short what, void *arg)
-{
-        struct guard_double *g = arg;
-
-        (void)what;
-        guard_hang_up(g);
-        g->fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        g->reading = event_new(lw.loop.base, g->fd, EV_READ | EV_PERSIST, on_guard_message, g);
-        assert_int_equal(event_add(g->reading, NULL), 0);
-}
+/* ---- the guard ---- */
 
 static inline void guard_down(void)
 {
-        guard_hang_up(&lw.guard);
-        if (lw.guard.accepting)
-                event_free(lw.guard.accepting);
-        lw.guard.accepting = NULL;
-        closep(&lw.guard.listener);
-        lw.guard.listener = -1;
-        unlink(at(&lw.tmp, "guard.sock"));
+        guard_double_down(&lw.guard);
 }
 
 static inline void guard_up(enum guard_mood mood)
 {
-        struct sockaddr_un sa = { .sun_family = AF_UNIX };
-        struct guard_double *g = &lw.guard;
-
-        *g = (struct guard_double){ .mood = mood, .fd = -1, .listener = -1 };
-        if (mood == GUARD_CLOSED)
-                return;
-        str_copy(sa.sun_path, sizeof sa.sun_path, at(&lw.tmp, "guard.sock"));
-        g->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        assert_int_equal(bind(g->listener, (struct sockaddr *)&sa, sizeof sa), 0);
-        assert_int_equal(listen(g->listener, 4), 0);
-        g->accepting =
-                event_new(lw.loop.base, g->listener, EV_READ | EV_PERSIST, on_guard_client, g);
-        assert_int_equal(event_add(g->accepting, NULL), 0);
+        guard_double_up(&lw.guard, &lw.loop, at(&lw.tmp, "guard.sock"), mood);
 }
 
 /* ---- the peers ---- */
@@ -351,16 +265,16 @@ static inline void world_turn(void)
         assert_int_equal(event_base_loop(lw.loop.base, EVLOOP_ONCE), 0);
 }
 
+/* Goes out by itself: cmocka cuts off a message after a kilobyte, which then is the log's head. */
 static inline const char *log_tail(void)
 {
-        static char text[8192];
         CLEANUP(freep) char *all = NULL;
         size_t len = 0;
 
         if (read_file(at(&lw.tmp, "log"), 4 * 1024 * 1024, &all, &len) < 0)
                 return "no log";
-        str_copy(text, sizeof text, len > 6000 ? all + len - 6000 : all);
-        return text;
+        fputs(len > 6000 ? all + len - 6000 : all, stderr);
+        return "the log is above";
 }
 
 #define TURN_UNTIL(condition)                                                         \
@@ -388,18 +302,29 @@ static inline void PRINTF(2, 3) hook_does(const char *mode, const char *fmt, ...
         put_file(at(&lw.tmp, name), "%s\n", text);
 }
 
-/* How often a hook ran in this mode. */
-static inline unsigned hook_ran(const char *mode)
+static inline unsigned hooks_in(const char *file, const char *mode)
 {
         CLEANUP(freep) char *text = NULL;
         char *rest = NULL;
         unsigned n = 0;
 
-        if (read_file(at(&lw.tmp, "ran"), 65536, &text, NULL) < 0)
+        if (read_file(at(&lw.tmp, file), 65536, &text, NULL) < 0)
                 return 0;
         for (char *w = strtok_r(text, "\n", &rest); w; w = strtok_r(NULL, "\n", &rest))
                 n += strcmp(w, mode) == 0;
         return n;
+}
+
+/* How often a hook was begun in this mode. */
+static inline unsigned hook_ran(const char *mode)
+{
+        return hooks_in("ran", mode);
+}
+
+/* How often one came to its end: what is damaged before that, it may still mend. */
+static inline unsigned hook_over(const char *mode)
+{
+        return hooks_in("over", mode);
 }
 
 static inline bool hook_had(const char *mode, const char *line)
@@ -420,8 +345,8 @@ static inline void make_hooks(void)
         for (size_t i = 0; i < ARRAY_SIZE(FILES); i++) {
                 put_file(at(&lw.tmp, FILES[i]),
                          "#!/bin/sh\nenv >%s/env.$HAMON_MODE\necho $HAMON_MODE >>%s/ran\n"
-                         ". %s/do.$HAMON_MODE\n",
-                         d, d, d);
+                         ". %s/do.$HAMON_MODE\nrc=$?\necho $HAMON_MODE >>%s/over\nexit $rc\n",
+                         d, d, d, d);
                 assert_int_equal(chmod(at(&lw.tmp, FILES[i]), 0755), 0);
         }
         hook_does("promote", "mount -t tmpfs mha %s && touch %s/active", lw.vol, d);

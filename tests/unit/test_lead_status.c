@@ -126,10 +126,10 @@ static void serve_addresses(const char *ip)
 /* Somebody takes it away: it is put back, and the service goes on. */
 static void assert_put_right(const char *damage)
 {
-        unsigned before = hook_ran("recover");
+        unsigned before = hook_over("recover");
 
         sh(damage);
-        TURN_UNTIL(hook_ran("recover") > before);
+        TURN_UNTIL(hook_over("recover") > before);
         assert_true(hook_had("recover", "HAMON_REASON=missing\n"));
         assert_true(is_state(ST_MASTER));
         TURN_UNTIL((seen(0), !view.ip.outbound_missing && view.ip.addresses[0].here));

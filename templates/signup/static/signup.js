@@ -119,6 +119,7 @@
         powStop();
         status.textContent = text;
         field.value = value || '';
+        if (!value) pow.ticket = null; /* the next one who asks tries again */
         resolve(Boolean(value));
       };
       pow.worker = new Worker(field.dataset.worker);
@@ -187,7 +188,7 @@
     window.addEventListener('pageshow', function (e) {
       if (!e.persisted) return;
       busy(false); /* back by the browser's cache: that ticket is used up */
-      refresh(null);
+      if ($('gates')) refresh(null); /* a pass is no challenge */
     });
   }
 

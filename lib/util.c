@@ -113,6 +113,18 @@ char *format_duration(msec_t ms, char *dst, size_t size)
         return dst;
 }
 
+void hex_text(const void *data, size_t n, char *dst)
+{
+        static const char DIGITS[] = "0123456789abcdef";
+        const unsigned char *p = data;
+
+        for (size_t i = 0; i < n; i++) {
+                *dst++ = DIGITS[p[i] >> 4];
+                *dst++ = DIGITS[p[i] & 15];
+        }
+        *dst = '\0';
+}
+
 bool str_copy(char *dst, size_t size, const char *src)
 {
         size_t len = strnlen(src, size - 1);

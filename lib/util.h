@@ -47,7 +47,8 @@ char *format_duration(msec_t ms, char *dst, size_t size);
 
 /* Copy with truncation, always NUL-terminated. Returns false if it had to cut. */
 bool str_copy(char *dst, size_t size, const char *src);
-bool str_eq(const char *a, const char *b); /* NULL-safe */
+void hex_text(const void *data, size_t n, char *dst); /* 2 * n small digits and a NUL */
+bool str_eq(const char *a, const char *b);            /* NULL-safe */
 
 /* Whole file into a fresh NUL-terminated string; -EFBIG beyond `cap` bytes. Caller frees. */
 int read_file(const char *path, size_t cap, char **ret, size_t *ret_len);

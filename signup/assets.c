@@ -37,8 +37,7 @@ static void name_it(struct asset *a, const char *base, size_t stem)
         char hex[2 * HASH_BYTES + 1];
 
         SHA256((const unsigned char *)a->data, a->len, hash);
-        for (size_t i = 0; i < HASH_BYTES; i++)
-                snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+        hex_text(hash, HASH_BYTES, hex);
         snprintf(a->path, sizeof a->path, "%s/s/%.*s.%s%s", base, (int)stem, a->name, hex,
                  a->name + stem);
 }

@@ -2,6 +2,8 @@
  * names a key by its place in struct config; its row, and with it the line, are found by that. */
 #include "signup/config.h"
 
+#include "signup/gate/gate.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -198,17 +200,12 @@ static void check_domains(struct check *k)
 
 static void check_gate(struct check *k)
 {
-        static const char *const KINDS[] = { "image", "audio", "pow", "invite" };
         const struct config *c = k->c;
 
-        for (size_t i = 0; i < c->gate.kinds.n; i++) {
-                bool known = false;
-                for (size_t a = 0; a < ARRAY_SIZE(KINDS); a++)
-                        known = known || str_eq(c->gate.kinds.v[i], KINDS[a]);
-                if (!known)
+        for (size_t i = 0; i < c->gate.kinds.n; i++)
+                if (gate_kind_parse(c->gate.kinds.v[i]) < 0)
                         mistake(k, &c->gate.kinds, "\"%s\" is none of image, audio, pow, invite",
                                 c->gate.kinds.v[i]);
-        }
         if (c->gate.kinds.n == 0)
                 mistake(k, &c->gate.kinds, "must name at least one of image, audio, pow, invite");
         if (c->signup.mode == MODE_INVITE && !strlist_has(&c->gate.kinds, "invite"))

@@ -166,20 +166,16 @@ int mc_look(struct mailcow *m, struct caller *c, const char *address, struct mc_
         return r < 0 ? r : mc_parse_mailbox(buf_str(&body), body.len, ret);
 }
 
-cJSON *mc_edit(const char *address, cJSON *attr)
+cJSON *mc_edit(const char *address, const char *key, const char *value)
 {
         cJSON *root = cJSON_CreateObject();
-        cJSON *items = root ? cJSON_AddArrayToObject(root, "items") : NULL;
-        cJSON *item = items ? cJSON_CreateString(address) : NULL;
+        cJSON *attr = cJSON_AddObjectToObject(root, "attr");
 
-        if (!item || !attr) {
-                cJSON_Delete(root);
-                cJSON_Delete(attr);
-                return NULL;
-        }
-        cJSON_AddItemToArray(items, item);
-        cJSON_AddItemToObject(root, "attr", attr);
-        return root;
+        if (attr && cJSON_AddStringToObject(attr, key, value) &&
+            cJSON_AddItemToObjectCS(root, "items", cJSON_CreateStringArray(&address, 1)))
+                return root;
+        cJSON_Delete(root);
+        return NULL;
 }
 
 /* ---- kept answers ---- */

@@ -75,12 +75,12 @@ static void give_lock(struct mailcow *m, const char *domain)
 
 static bool add_list(cJSON *root, const char *name, const struct strlist *list, const char *more)
 {
-        cJSON *array = cJSON_AddArrayToObject(root, name);
+        cJSON *array =
+                list->n == 0 ? cJSON_CreateArray()
+                             : cJSON_CreateStringArray((const char *const *)list->v, (int)list->n);
 
-        for (size_t i = 0; array && i < list->n; i++)
-                if (!cJSON_AddItemToArray(array, cJSON_CreateString(list->v[i])))
-                        return false;
-        return array && (!more || cJSON_AddItemToArray(array, cJSON_CreateString(more)));
+        return cJSON_AddItemToObjectCS(root, name, array) &&
+               (!more || cJSON_AddItemToArray(array, cJSON_CreateString(more)));
 }
 
 static bool add_limit(cJSON *root, const char *rate)
@@ -168,11 +168,10 @@ static bool ours(const struct job *j, const struct mc_mailbox *b)
 static bool take_away(const struct job *j)
 {
         struct mc_reply r;
-        cJSON *list = cJSON_CreateArray();
+        const char *address = j->a->address;
 
-        if (list)
-                cJSON_AddItemToArray(list, cJSON_CreateString(j->a->address));
-        mc_post(j->m, j->c, "delete/mailbox", list, "mailbox_removed", &r);
+        mc_post(j->m, j->c, "delete/mailbox", cJSON_CreateStringArray(&address, 1),
+                "mailbox_removed", &r);
         bool gone = r.error == 0 && r.action.shape == MC_DONE;
         tell(j, gone ? LOG_WARN : LOG_ERROR, gone ? "mailbox_half_removed" : "mailbox_half_left",
              &r);
@@ -288,15 +287,12 @@ static enum mc_end create(struct job *j)
 static void set_recovery(const struct job *j)
 {
         struct mc_reply r;
-        cJSON *attr = cJSON_CreateObject();
 
-        if (!*j->a->recovery) {
-                cJSON_Delete(attr);
+        if (!*j->a->recovery)
                 return;
-        }
-        if (attr)
-                cJSON_AddStringToObject(attr, "pw_recovery_email", j->a->recovery);
-        mc_post(j->m, j->c, "edit/mailbox", mc_edit(j->a->address, attr), "mailbox_modified", &r);
+        mc_post(j->m, j->c, "edit/mailbox",
+                mc_edit(j->a->address, "pw_recovery_email", j->a->recovery), "mailbox_modified",
+                &r);
         if (r.error < 0 || r.action.shape != MC_DONE)
                 tell(j, LOG_WARN, "recovery_not_set", &r);
 }

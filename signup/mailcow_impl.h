@@ -42,5 +42,5 @@ void mc_post(struct mailcow *m, struct caller *c, const char *path, cJSON *body,
 
 int mc_look(struct mailcow *m, struct caller *c, const char *address, struct mc_mailbox *ret);
 
-/* {"items":[address],"attr":…}; takes over attr. NULL = no memory. */
-cJSON *mc_edit(const char *address, cJSON *attr);
+/* {"items":[address],"attr":{key:value}}. NULL = no memory. */
+cJSON *mc_edit(const char *address, const char *key, const char *value);

@@ -121,8 +121,6 @@ static void take_mailbox(const cJSON *root, struct mc_mailbox *ret)
                 ret->used = ret->used || number_of(root, USED[i]) > 0;
         ret->recovery = *text_of(attributes, "recovery_email") != '\0';
         copy_plain(ret->marker, sizeof ret->marker, text_of(attributes, "attribute_hash"));
-        str_copy(ret->name, sizeof ret->name, text_of(root, "name"));
-        copy_plain(ret->created, sizeof ret->created, text_of(root, "created"));
 }
 
 int mc_parse_mailbox(const char *body, size_t len, struct mc_mailbox *ret)

@@ -29,7 +29,6 @@ struct mc_mailbox {
         bool used;       /* has mail, or somebody has logged in */
         bool recovery;   /* has another address for a lost password */
         char marker[96]; /* attributes.attribute_hash */
-        char name[256], created[32];
 };
 
 int mc_parse_mailbox(const char *body, size_t len, struct mc_mailbox *ret); /* -EBADMSG */

@@ -38,15 +38,6 @@ static int post(struct mailcow *m, struct caller *c, const char *path, cJSON *bo
         return -EIO;
 }
 
-static cJSON *list_of(const char *word)
-{
-        cJSON *list = cJSON_CreateArray();
-
-        if (list)
-                cJSON_AddItemToArray(list, cJSON_CreateString(word));
-        return list;
-}
-
 /* Only what waits may be decided on: an active mailbox is nobody's request. */
 static int waiting(struct mailcow *m, struct caller *c, const char *address, struct buf *error)
 {
@@ -68,20 +59,19 @@ int mailcow_decide(struct mailcow *m, struct caller *c, const char *address, boo
                    struct buf *error)
 {
         CLEANUP(buf_done) struct buf path = BUF(2048);
+        const char *tag = m->config->mailbox.pending_tag;
 
         int r = waiting(m, c, address, error);
         if (r < 0)
                 return r;
         if (!approve)
-                return post(m, c, "delete/mailbox", list_of(address), "mailbox_removed", error);
-        cJSON *attr = cJSON_CreateObject();
-        if (attr)
-                cJSON_AddStringToObject(attr, "active", "1");
-        r = post(m, c, "edit/mailbox", mc_edit(address, attr), "mailbox_modified", error);
+                return post(m, c, "delete/mailbox", cJSON_CreateStringArray(&address, 1),
+                            "mailbox_removed", error);
+        r = post(m, c, "edit/mailbox", mc_edit(address, "active", "1"), "mailbox_modified", error);
         if (r < 0)
                 return r;
         buf_adds(&path, "delete/mailbox/tag/");
         buf_add_percent(&path, address);
-        return post(m, c, buf_str(&path), list_of(m->config->mailbox.pending_tag),
-                    "mailbox_modified", error);
+        return post(m, c, buf_str(&path), cJSON_CreateStringArray(&tag, 1), "mailbox_modified",
+                    error);
 }

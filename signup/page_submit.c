@@ -15,6 +15,7 @@ enum {
         PWNED_PAUSE_MS = 30000,
         PWNED_CAP = 512 * 1024,
         MARKER = 48,
+        MARKER_HEX = 32,
         LOOKS = 5, /* for what a first click, a moment ago, may be making */
         LOOK_PAUSE_MS = 250,
         SECOND_MS = 20000, /* so long it waits for the first one, in this process */
@@ -302,35 +303,49 @@ static int check_invite(struct submit *s)
 
 /* ---- how many there may be ---- */
 
+/* Which bucket of that kind is meant, as bytes. */
+struct bucket {
+        struct netaddr from;
+        const void *key;
+        size_t len;
+};
+
+static void find_bucket(const struct submit *s, enum limit_kind kind, struct bucket *ret)
+{
+        const char *domain = kind == LIMIT_DOMAIN ? s->account.domain : "";
+
+        ret->key = domain;
+        ret->len = strlen(domain);
+        if (kind != LIMIT_ADDRESS && kind != LIMIT_NETWORK)
+                return;
+        ret->from = visit_bucket(s->v, kind);
+        ret->key = ret->from.b;
+        ret->len = sizeof ret->from.b;
+}
+
 static bool take(struct submit *s, enum limit_kind kind, msec_t *ret_wait)
 {
         struct site *site = s->v->site;
-        const char *domain = kind == LIMIT_DOMAIN ? s->account.domain : "";
-        bool ok = kind == LIMIT_ADDRESS || kind == LIMIT_NETWORK
-                          ? visit_limit(s->v, kind, ret_wait)
-                          : limit_take(site->limit, kind, domain, strlen(domain),
-                                       &site->rates[kind], s->v->req->now, ret_wait);
+        struct bucket b;
 
-        if (ok)
-                s->taken |= 1u << kind;
-        return ok;
+        find_bucket(s, kind, &b);
+        if (!limit_take(site->limit, kind, b.key, b.len, &site->rates[kind], s->v->req->now,
+                        ret_wait))
+                return false;
+        s->taken |= 1u << kind;
+        return true;
 }
 
 static void give_back(struct submit *s)
 {
         struct site *site = s->v->site;
+        struct bucket b;
 
-        for (int kind = LIMIT_ADDRESS; kind <= LIMIT_GLOBAL; kind++) {
-                bool network = kind == LIMIT_NETWORK, address = kind == LIMIT_ADDRESS;
-                struct netaddr a =
-                        netaddr_cut(&s->v->req->client, network ? 24 : 32, network ? 48 : 64);
-                const char *domain = kind == LIMIT_DOMAIN ? s->account.domain : "";
-                if (!(s->taken & 1u << kind))
-                        continue;
-                limit_give(site->limit, (enum limit_kind)kind,
-                           network || address ? (const void *)a.b : domain,
-                           network || address ? sizeof a.b : strlen(domain), &site->rates[kind]);
-        }
+        for (enum limit_kind kind = LIMIT_ADDRESS; kind <= LIMIT_GLOBAL; kind++)
+                if (s->taken & 1u << kind) {
+                        find_bucket(s, kind, &b);
+                        limit_give(site->limit, kind, b.key, b.len, &site->rates[kind]);
+                }
         s->taken = 0;
 }
 
@@ -338,11 +353,11 @@ static int within_limits(struct submit *s)
 {
         msec_t wait = 0;
 
-        for (int kind = LIMIT_ADDRESS; kind <= LIMIT_GLOBAL; kind++)
-                if (!take(s, (enum limit_kind)kind, &wait)) {
+        for (enum limit_kind kind = LIMIT_ADDRESS; kind <= LIMIT_GLOBAL; kind++)
+                if (!take(s, kind, &wait)) {
                         give_back(s);
                         settle(s, false);
-                        note(LOG_WARN, "limit_reached", LI("kind", kind),
+                        note(LOG_WARN, "limit_reached", LI("kind", (int)kind),
                              LS("domain", s->account.domain));
                         return visit_wait(s->v, wait);
                 }
@@ -428,9 +443,9 @@ static int make_marker(struct submit *s, size_t key)
         int r = keys_mac(s->v->site->keys, key, KEY_MARKER, fields, ARRAY_SIZE(fields), mac);
         if (r < 0)
                 return r;
-        snprintf(s->marker[key], MARKER, "signup-");
-        for (size_t i = 0; i < 16; i++)
-                snprintf(s->marker[key] + 7 + 2 * i, 3, "%02x", mac[i]);
+        char hex[MARKER_HEX + 1];
+        hex_text(mac, MARKER_HEX / 2, hex);
+        snprintf(s->marker[key], MARKER, "signup-%s", hex);
         s->marker_v[key] = s->marker[key];
         return 0;
 }

@@ -12,12 +12,6 @@ enum { TOKEN_BYTES = (VISIT_TOKEN - 1) / 2 };
 #define COOKIE_BROWSER  "__Host-signup"
 #define COOKIE_LANGUAGE "__Host-signup-lang"
 
-static void to_hex(const unsigned char *bytes, size_t n, char *dst)
-{
-        for (size_t i = 0; i < n; i++)
-                snprintf(dst + 2 * i, 3, "%02x", bytes[i]);
-}
-
 static int token_by(const struct visit *v, size_t key, char ret[VISIT_TOKEN])
 {
         unsigned char mac[KEY_MAC];
@@ -25,7 +19,7 @@ static int token_by(const struct visit *v, size_t key, char ret[VISIT_TOKEN])
 
         int r = keys_mac(v->site->keys, key, KEY_CSRF, &field, 1, mac);
         if (r == 0)
-                to_hex(mac, TOKEN_BYTES, ret);
+                hex_text(mac, TOKEN_BYTES, ret);
         return r;
 }
 
@@ -52,7 +46,7 @@ static int init_browser(struct visit *v)
                 return token_by(v, 0, v->csrf);
         if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
                 return -EIO;
-        to_hex(random, sizeof random, v->browser);
+        hex_text(random, sizeof random, v->browser);
         v->browser_new = true;
         return token_by(v, 0, v->csrf);
 }
@@ -227,10 +221,16 @@ int visit_wait(struct visit *v, msec_t wait)
         return visit_say(v, 429, "error_heading", "err_limit", true);
 }
 
-bool visit_limit(struct visit *v, enum limit_kind kind, msec_t *ret_wait)
+struct netaddr visit_bucket(const struct visit *v, enum limit_kind kind)
 {
         bool network = kind == LIMIT_NETWORK;
-        struct netaddr key = netaddr_cut(&v->req->client, network ? 24 : 32, network ? 48 : 64);
+
+        return netaddr_cut(&v->req->client, network ? 24 : 32, network ? 48 : 64);
+}
+
+bool visit_limit(struct visit *v, enum limit_kind kind, msec_t *ret_wait)
+{
+        struct netaddr key = visit_bucket(v, kind);
 
         return limit_take(v->site->limit, kind, key.b, sizeof key.b, &v->site->rates[kind],
                           v->req->now, ret_wait);

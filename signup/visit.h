@@ -47,7 +47,10 @@ int visit_say(struct visit *v, int status, const char *heading, const char *text
 /* 429, with Retry-After. */
 int visit_wait(struct visit *v, msec_t wait);
 
-/* Take one of a bucket for this visitor's address (LIMIT_NETWORK: its network). */
+/* What this visitor's bucket goes by: its address (IPv6: /64), LIMIT_NETWORK: its network. */
+struct netaddr visit_bucket(const struct visit *v, enum limit_kind kind);
+
+/* Take one of that bucket. */
 bool visit_limit(struct visit *v, enum limit_kind kind, msec_t *ret_wait);
 
 /* For the log. */

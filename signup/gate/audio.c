@@ -33,11 +33,6 @@ static int language(const char *locale)
         return -1;
 }
 
-bool audio_speaks(const char *locale)
-{
-        return language(locale) >= 0;
-}
-
 struct clip {
         const unsigned char *samples;
         int n;

@@ -8,9 +8,7 @@
 
 enum { AUDIO_BYTES = 160000 }; /* at most; about 14 seconds */
 
-/* Does it speak this language ("de-de", "de")? Any other is spoken in English. */
-bool audio_speaks(const char *locale);
-
-/* A WAV (8 bit, 11,025 Hz, one channel) is added to `out`. -ENOMEM, -EIO, or what the buffer says.
+/* A WAV (8 bit, 11,025 Hz, one channel) is added to `out`; in English where it does not speak the
+ * ticket's language. -ENOMEM, -EIO, or what the buffer says.
  */
 int audio_speak(const struct keys *k, const struct ticket *t, struct buf *out);

@@ -49,7 +49,7 @@ static int hash(const struct invites *i, size_t key, const char *plain,
 
 static void set_id(struct invite *v, const unsigned char h[INVITE_HASH])
 {
-        snprintf(v->id, sizeof v->id, "%02x%02x%02x%02x", h[0], h[1], h[2], h[3]);
+        hex_text(h, (sizeof v->id - 1) / 2, v->id);
 }
 
 static int roll(char plain[LENGTH + 1], char ret[INVITE_CODE])
@@ -243,23 +243,7 @@ static int claim_once(struct db_conn *c, const unsigned char h[INVITE_HASH],
         return r;
 }
 
-static int look_once(struct db_conn *c, const unsigned char h[INVITE_HASH], int64_t now,
-                     struct invite *ret)
-{
-        const struct db_value in = DB_BYTES(h, INVITE_HASH);
-        struct found f = { .n = 0 };
-
-        int r = db_run(c, "SELECT " COLUMNS " FROM signup_invite WHERE hash = ?", &in, 1, read_row,
-                       &f, NULL);
-        if (r < 0 || !f.there)
-                return r < 0 ? r : -ENOENT;
-        r = usable(&f.v, now);
-        if (r == 0)
-                *ret = f.v;
-        return r;
-}
-
-/* By the hash of each key, the newest first: codes outlive a rotation. claim NULL: only look. */
+/* By the hash of each key, the newest first: codes outlive a rotation. */
 static int by_code(const struct invites *i, struct db_conn *c, const char *plain,
                    const unsigned char *claim, int64_t until, int64_t now, struct invite *ret)
 {
@@ -272,14 +256,13 @@ static int by_code(const struct invites *i, struct db_conn *c, const char *plain
                         return r;
                 r = -EAGAIN;
                 for (int t = 0; t < TRIES && r == -EAGAIN; t++)
-                        r = claim ? claim_once(c, h, claim, until, now, ret)
-                                  : look_once(c, h, now, ret);
+                        r = claim_once(c, h, claim, until, now, ret);
         }
         return r;
 }
 
-static int open_code(const struct invites *i, const char *code, const unsigned char *claim,
-                     int64_t until, int64_t now, struct invite *ret)
+int invite_claim(const struct invites *i, const char *code, const unsigned char claim[INVITE_CLAIM],
+                 int64_t until, int64_t now, struct invite *ret)
 {
         char plain[LENGTH + 1];
         struct db_conn *c = NULL;
@@ -293,17 +276,6 @@ static int open_code(const struct invites *i, const char *code, const unsigned c
         db_give(c);
         explicit_bzero(plain, sizeof plain);
         return r;
-}
-
-int invite_find(const struct invites *i, const char *code, int64_t now, struct invite *ret)
-{
-        return open_code(i, code, NULL, 0, now, ret);
-}
-
-int invite_claim(const struct invites *i, const char *code, const unsigned char claim[INVITE_CLAIM],
-                 int64_t until, int64_t now, struct invite *ret)
-{
-        return open_code(i, code, claim, until, now, ret);
 }
 
 /* ---- the end of a claim ---- */

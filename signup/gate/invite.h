@@ -41,9 +41,8 @@ int invite_list(const struct invites *i, invite_fn fn, void *arg); /* oldest fir
 
 int invite_revoke(const struct invites *i, const char *id); /* -ENOENT; what is claimed stays */
 
-/* Zero if the code may be claimed now. -ENOENT: no such code; -EKEYREVOKED, -EKEYEXPIRED; -EDQUOT:
- * all uses are taken. The visitor is told one thing for all of them. */
-int invite_find(const struct invites *i, const char *code, int64_t now, struct invite *ret);
+/* -ENOENT: no such code; -EKEYREVOKED, -EKEYEXPIRED; -EDQUOT: all uses are taken. The visitor is
+ * told one thing for all of them. */
 int invite_claim(const struct invites *i, const char *code, const unsigned char claim[INVITE_CLAIM],
                  int64_t until, int64_t now, struct invite *ret);
 

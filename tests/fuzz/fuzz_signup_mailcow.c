@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 abort();
         if (mc_parse_mailbox(body, size, &mailbox) == 0) {
                 plain(mailbox.marker);
-                plain(mailbox.created);
+                plain(mailbox.marker);
         }
         mc_parse_policy(body, size, &policy);
         mc_parse_domains(body, size, "signup", &lines);

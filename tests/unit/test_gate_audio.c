@@ -82,7 +82,6 @@ static void test_languages(void **unused)
 
         (void)unused;
         for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
-                assert_int_equal(audio_speaks(CASES[i].locale), CASES[i].like != NULL);
                 speak(one, 1, CASES[i].locale, &a);
                 speak(one, 1, CASES[i].like ? CASES[i].like : "en-gb", &b);
                 assert_true(same(&a, &b));

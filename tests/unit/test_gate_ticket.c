@@ -179,6 +179,52 @@ static void test_spliced(void **unused)
         assert_false(keys_equal(a, d, KEY_MAC));
 }
 
+/* Every byte counts, also the last one. */
+static void test_equal(void **unused)
+{
+        unsigned char a[KEY_MAC], b[KEY_MAC];
+
+        (void)unused;
+        memset(a, 'x', sizeof a);
+        memset(b, 'x', sizeof b);
+        assert_true(keys_equal(a, b, sizeof a));
+        for (size_t i = 0; i < sizeof a; i++) {
+                b[i] ^= 1;
+                assert_false(keys_equal(a, b, sizeof a));
+                assert_true(keys_equal(a, b, i));
+                b[i] ^= 1;
+        }
+}
+
+/* 128 random bits: no two of 2,000 alike, and each byte takes many values. */
+static void test_nonces(void **unused)
+{
+        enum { N = 2000 };
+        CLEANUP(keys_freep) struct keys *k = keys(NEW);
+        static unsigned char nonces[N][TICKET_NONCE];
+        static bool seen[TICKET_NONCE][256];
+        char text[TICKET_TEXT];
+        struct ticket t;
+
+        (void)unused;
+        assert_true(TICKET_NONCE * 8 >= 128);
+        for (size_t i = 0; i < N; i++) {
+                issue(k, text);
+                expect(ticket_read(k, text, &RULE, NOW + 3, &t), TICKET_OK, "fresh");
+                memcpy(nonces[i], t.nonce, TICKET_NONCE);
+                for (size_t a = 0; a < i; a++)
+                        assert_memory_not_equal(nonces[a], nonces[i], TICKET_NONCE);
+                for (size_t a = 0; a < TICKET_NONCE; a++)
+                        seen[a][t.nonce[a]] = true;
+        }
+        for (size_t a = 0; a < TICKET_NONCE; a++) {
+                int values = 0;
+                for (int v = 0; v < 256; v++)
+                        values += seen[a][v];
+                assert_true(values > 200); /* of 2,000 even ones: 255.9 */
+        }
+}
+
 /* The three steps of a rotation, two nodes that are never in the same one. */
 static void test_rotation(void **unused)
 {
@@ -237,6 +283,7 @@ int main(void)
                 cmocka_unit_test(test_round),    cmocka_unit_test(test_longest),
                 cmocka_unit_test(test_time),     cmocka_unit_test(test_forged),
                 cmocka_unit_test(test_cut),      cmocka_unit_test(test_bound),
+                cmocka_unit_test(test_equal),    cmocka_unit_test(test_nonces),
                 cmocka_unit_test(test_spliced),  cmocka_unit_test(test_rotation),
                 cmocka_unit_test(test_key_file),
         };

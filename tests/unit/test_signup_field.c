@@ -177,6 +177,10 @@ static void test_passwords(void **state)
                 { "", "err_password_missing" },
                 { "short1!aA", "err_password_short" },
                 { "äöüäöüäöü", "err_password_short" }, /* 9 characters of 18 bytes */
+                { "umbrella tree 42 umbrella tree 42 umbrella tree 42 umbrella tree",
+                  NULL }, /* 64 */
+                { "umbrella tree 42 umbrella tree 42 umbrella tree 42 umbrella tree 42 umbr",
+                  NULL },
                 { "umbrella tree 42 umbrella tree 42 umbrella tree 42 umbrella tree 42 umbre",
                   "err_password_long" },
                 { "umbrella\ttree", "err_password_chars" },

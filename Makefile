@@ -4,7 +4,7 @@ JOBS ?= $(shell nproc)
 DESTDIR ?=
 .DEFAULT_GOAL := build
 
-.PHONY: help deps browser build debug install uninstall demo test unit lint fmt bench sim fuzz coverage soak chaos rto clean
+.PHONY: help deps browser build debug image install uninstall demo test unit lint fmt bench sim fuzz coverage soak chaos rto clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ debug: ## with sanitizers and tests: build/debug
 	@tools/deps build test
 	@cmake --preset debug >/dev/null
 	@cmake --build --preset debug -- --no-print-directory -j $(JOBS)
+
+image: build ## the sign-up portal as a container image, signup-mailcow
+	@tools/image build/release
 
 install: build ## into DESTDIR (default /usr)
 	@DESTDIR=$(DESTDIR) cmake --install build/release

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A double of Mailcow's API: what signup uses of it, with its shapes, its order of checks and its traps
-(facts/mailcow.md, measured on the real one). usage: fake_mailcow.py PORT KEY
+(facts/mailcow.md, measured on the real one). usage: fake_mailcow.py PORT KEY [ADDRESS]
 
 POST /_next {"add": ["empty_half", ...]} queues misbehaviour, one word per call of that kind:
   empty        nothing done, HTTP 200, empty body          half    the mailbox without its alias, empty body
@@ -9,6 +9,7 @@ POST /_next {"add": ["empty_half", ...]} queues misbehaviour, one word per call 
   auth         HTTP 401                                    garbage HTTP 200, HTML
   slow         answers after a second                      readonly HTTP 200, empty body, also the next
   half502      the mailbox without its alias, HTTP 502     done504  all done, HTTP 504
+  redirect     HTTP 307 to /elsewhere, nothing done        hold    answers once {"hold": false} is said to /_world
 POST /_world {"every": 25} does so with each 25th add. GET /_state tells mailboxes, the highest number of adds at once per domain, and each request's head.
 """
 import hashlib
@@ -29,6 +30,7 @@ class World:
         self.key = key
         self.mailboxes, self.aliases, self.next, self.requests = {}, {"info@example.org"}, {}, []
         self.running, self.most = {}, {}
+        self.hold = True
         self.every, self.calls, self.moods = 0, 0, ["empty", "half", "slow", "garbage"]
         self.policy = {"length": "6", "chars": "0", "special_chars": "0", "lowerupper": "0", "numbers": "0"}
         self.domains = {
@@ -76,6 +78,13 @@ class Handler(BaseHTTPRequestHandler):
             W.calls += 1
             return W.moods[W.calls // W.every % len(W.moods)] if W.calls % W.every == 0 else ""
 
+    @staticmethod
+    def wait_to_be_let_go():
+        for _ in range(3000):
+            if not W.hold:
+                break
+            time.sleep(0.02)
+
     def allowed(self):
         if self.headers.get("X-API-Key") == W.key:
             return True
@@ -97,6 +106,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.breached(url.path.removeprefix("/range/"))
         if not self.allowed():
             return None
+        if url.path.endswith("/passwordpolicy") and self.trouble("policy") == "hold":
+            self.wait_to_be_let_go()
         word = self.trouble("get")
         if word == "down":
             return self.reply(500, b"<center>Connection to database failed</center>", "text/html")
@@ -187,6 +198,14 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(500, b"<center>Connection to database failed</center>", "text/html")
         if word == "auth":
             return self.reply(401, {"type": "error", "msg": "api access denied for ip 10.0.0.1"}, "text/html")
+        if word == "redirect":
+            self.added()
+            self.send_response(307)
+            self.send_header("Location", f"http://{self.headers['Host']}/elsewhere")
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
+        if word == "hold":
+            self.wait_to_be_let_go()
         if word == "garbage":
             return self.reply(200, b"<html>oops</html>", "text/html")
         if word == "empty":
@@ -264,4 +283,4 @@ class Server(ThreadingHTTPServer):
 
 
 W = World(sys.argv[2])
-Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+Server((sys.argv[3] if len(sys.argv) > 3 else "127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

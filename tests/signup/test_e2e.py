@@ -422,6 +422,9 @@ class Breached(Case):
         self.assertIn("data breach", b.text)
         asked = [r["line"] for r in self.s.state()["requests"] if "/range/" in r["line"]]
         self.assertRegex(asked[-1], r"^GET /range/[0-9A-F]{5} HTTP/1.1$")
+        asked = [r["headers"] for r in self.s.state()["requests"] if "/range/" in r["line"]]
+        self.assertEqual(asked[-1]["Add-Padding"], "true")
+        self.assertFalse({"X-API-Key", "Cookie", "Referer"} & set(asked[-1]))
         b.post(b.form(local_part="pwned"))
         self.assert_created(b, "pwned@example.org", 1)
         self.s.api("/_next", {"range": ["down"]})
@@ -434,13 +437,19 @@ class Certificate(Case):
     """Mailcow behind our own nginx, whose certificate nobody knows, unless ca_file names it."""
 
     def test_unknown_certificate(self):
-        self.s.conf = {"mailcow.url": f"https://localhost:{self.s.port}", "signup.listen": f"{self.s.dir}/tls.sock"}
+        self.s.conf = {"mailcow.url": f"https://localhost:{self.s.port}", "signup.listen": f"{self.s.dir}/tls.sock",
+                       "mailcow.timeout": "30s"}
         done = self.s.command("pending", "list")
         self.assertEqual(done.returncode, 69)
         self.assertIn("certificate", done.stderr)
         self.s.conf["mailcow.ca_file"] = self.s.dir + "/cert.pem"
         done = self.s.command("pending", "list")
+        self.assertIn("did not give its list", done.stderr)  # this nginx is no Mailcow
         self.assertNotIn("certificate", done.stderr)
+        self.s.conf["mailcow.url"] = f"https://127.0.0.1:{self.s.port}"  # known, but another's
+        done = self.s.command("pending", "list")
+        self.assertEqual(done.returncode, 69)
+        self.assertRegex(done.stderr, "certificate|alternative")
         self.s.conf = {}
 
 

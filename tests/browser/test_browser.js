@@ -262,6 +262,26 @@ CASES['captcha: another one keeps what was typed'] = () => visit({}, OPEN, async
   assert.strictEqual(await page.inputValue('#password'), PASSWORD);
 });
 
+CASES['sound: it plays, and can be had anew'] = () => visit({}, OPEN, async (page) => {
+  await page.check('#gate-audio');
+  const sound = () => page.evaluate(() => new Promise((done) => {
+    const a = document.getElementById('captcha-audio');
+    const tell = () => done({ src: a.currentSrc, seconds: a.duration, error: a.error && a.error.message });
+    a.addEventListener('loadedmetadata', tell);
+    a.addEventListener('error', tell);
+    a.preload = 'auto';
+    a.load();
+  }));
+  const first = await sound();
+  assert.strictEqual(first.error, null);
+  assert.ok(first.seconds > 3 && first.seconds < 20, String(first.seconds));
+  await axe(page, 'sound gate');
+  await shot(page, 'gate-audio');
+  await page.click('#refresh');
+  await page.waitForFunction((src) => document.getElementById('captcha-audio').currentSrc !== src, first.src);
+  assert.strictEqual((await sound()).error, null);
+});
+
 CASES['two clicks are one mailbox'] = () => visit({}, OPEN, async (page) => {
   const local = unique('double');
   await fill(page, local);

@@ -94,7 +94,9 @@
   function showChosen() {
     var kind = chosen(), typed = $('typed');
     document.querySelectorAll('.gate').forEach(function (g) {
-      g.querySelector('.answer').hidden = g.dataset.gate !== kind;
+      var answer = g.querySelector('.answer'), on = g.dataset.gate === kind;
+      answer.hidden = !on;
+      if (typed && on) answer.append(typed); /* beside what it is about */
     });
     if (typed) typed.hidden = kind !== 'image' && kind !== 'audio';
   }

@@ -75,9 +75,7 @@ static void give_lock(struct mailcow *m, const char *domain)
 
 static bool add_list(cJSON *root, const char *name, const struct strlist *list, const char *more)
 {
-        cJSON *array =
-                list->n == 0 ? cJSON_CreateArray()
-                             : cJSON_CreateStringArray((const char *const *)list->v, (int)list->n);
+        cJSON *array = cJSON_CreateStringArray((const char *const *)list->v, (int)list->n);
 
         return cJSON_AddItemToObjectCS(root, name, array) &&
                (!more || cJSON_AddItemToArray(array, cJSON_CreateString(more)));

@@ -184,7 +184,9 @@ class Flood(Case):
 
 class Hanging(Case):
     """Mailcow takes an answer, and its time."""
-    conf = {"signup.threads": "8", "mailcow.cache": "0s", "mailcow.timeout": "30s"}
+    domains = [f"d{i}.test" for i in range(20)]  # else they would wait for their domain's turn
+    conf = {"signup.threads": "8", "mailcow.cache": "0s", "mailcow.timeout": "1m",
+            "signup.domains": "example.org " + " ".join(domains)}
 
     def tearDown(self):
         self.s.api("/_world", {"hold": False})
@@ -219,16 +221,19 @@ class Hanging(Case):
         wait_for("the next question", lambda: b.get("/signup/health") and self.policies() > asked + 1)
 
     def test_pages_are_left(self):
-        self.s.api("/_world", {"hold": True})
+        box = {"tags": [], "active_int": 1, "max": 10, "quota": 10240}
+        self.s.api("/_world", {"hold": True, "domains": {name: box for name in self.domains}})
         self.s.api("/_next", {"add": ["hold"] * 20})
-        browsers = [Browser(self.s).get() for _ in range(20)]
-        forms = [b.form(local_part=f"hangs{i}") for i, b in enumerate(browsers)]
+        browsers = [Browser(self.s).get() for _ in self.domains]
+        forms = [b.form(local_part=f"hangs{i}", domain=self.domains[i]) for i, b in enumerate(browsers)]
         threads = [threading.Thread(target=b.post, args=(f,)) for b, f in zip(browsers, forms)]
         for t in threads:
             t.start()
-        wait_for("the first add", lambda: any("hangs" in r["body"] for r in self.s.state()["requests"]))
+        hanging = lambda: sum("hangs" in r["body"] for r in self.s.state()["requests"])
+        wait_for("three quarters of the threads to hang", lambda: hanging() == 6)
         for _ in range(20):
             self.assertEqual(Browser(self.s).get().status, 200)
+        self.assertEqual(hanging(), 6)
         self.s.api("/_world", {"hold": False})
         for t in threads:
             t.join()

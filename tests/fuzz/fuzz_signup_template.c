@@ -3,6 +3,7 @@
 #include "signup/template.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +18,8 @@ static void put(const char *name, const void *data, size_t size)
         char path[80];
 
         snprintf(path, sizeof path, "%s/%s", dir, name);
-        if (write_file_atomic(path, 0600, data, size) < 0)
+        CLEANUP(closep) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        if (fd < 0 || write(fd, data, size) != (ssize_t)size)
                 abort();
 }
 

@@ -18,7 +18,8 @@ static void put(const char *name, const void *data, size_t size)
         char path[80];
 
         snprintf(path, sizeof path, "%s/%s", dir, name);
-        CLEANUP(closep) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        unlink(path); /* ext4 writes to the disk at once what was cut to nothing before */
+        CLEANUP(closep) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd < 0 || write(fd, data, size) != (ssize_t)size)
                 abort();
 }

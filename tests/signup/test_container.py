@@ -5,6 +5,7 @@ behind that nginx as in Mailcow."""
 import http.client
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,14 @@ services:
   nginx-mailcow:
     volumes: ["./nginx.conf:/etc/nginx/nginx.conf:ro", "./data/conf/nginx:/etc/nginx/conf.d:ro"]
     networks: {mailcow-network: {aliases: [nginx, mail.example.org]}}
+  mysql-mailcow: # one member; its data go with the box
+    command:
+      - sh
+      - -c
+      - >-
+        chown mysql /run/mysqld && mariadb-install-db --no-defaults --user=mysql --skip-test-db
+        --auth-root-authentication-method=socket && exec mariadbd --no-defaults --user=mysql
+        --datadir=/var/lib/mysql --socket=/run/mysqld/mysqld.sock --skip-networking
   signup-mailcow:
     healthcheck: {interval: 2s}
     volumes: ["./data/conf/nginx/cert.pem:/etc/mailcow-ha/cert.pem:ro"]
@@ -58,6 +67,12 @@ min_age = 0s
 [limit]
 attempts = off
 per_address = off
+"""
+
+STORE = """
+[store]
+kind = galera
+socket = /var/run/mysqld/mysqld.sock
 """
 
 
@@ -219,6 +234,29 @@ class Container(unittest.TestCase):
         wait_for("nginx without a portal", lambda: "try again in a moment" in self.page(), 60)
         self.compose("up", "-d", "--no-deps", "signup-mailcow")
         wait_for("the portal again", self.answers, 60)
+
+    def test_with_the_database(self):
+        """What the template has in comments, for invites and for several nodes."""
+        with open(self.dir + "/docker-compose.override.yml", encoding="utf-8") as f:
+            text, n = re.subn(r"(?m)^( +)# (?=SIGNUP_STORE|(- )?galera\.pass|- mysql-socket)", r"\1", f.read())
+        self.assertEqual(n, 4)
+        write(self.dir + "/docker-compose.override.yml", text)
+        write("/etc/mailcow-ha/signup.conf", CONF.replace("min_age = 0s", "min_age = 0s\nkinds = invite pow") + STORE)
+        write("/etc/mailcow-ha/galera.pass", "of the database\n", UID, 0o400)
+        self.compose("up", "-d", "--no-deps", "mysql-mailcow")
+        sql = ["docker", "exec", NAME.replace("signup", "mysql"), "mariadb", "--no-defaults", "-S",
+               "/run/mysqld/mysqld.sock", "-e"]
+        wait_for("the database", lambda: subprocess.run([*sql, "SELECT 1"], capture_output=True, check=False,
+                                                        timeout=60).returncode == 0, 120)
+        run(*sql, "CREATE DATABASE hamon; CREATE USER hamon@localhost IDENTIFIED BY 'of the database'; "
+                  "GRANT ALL ON hamon.* TO hamon@localhost")
+        self.compose("up", "-d", "--no-deps", "signup-mailcow")
+        wait_for("the portal with a database", self.answers, 60)
+        code = self.inside("signup", "invite", "new", "--uses", "1")
+        b = Browser(self).sign_up(local_part="friend", gate="invite", invite=code)
+        self.assert_created(b, "friend@example.org")
+        self.assertEqual(Browser(self).sign_up(local_part="friend2", gate="invite", invite=code).errors(), {"gate"})
+        self.assertNotIn(code, self.logs())
 
 
 if __name__ == "__main__":

@@ -58,6 +58,11 @@ def wait_for(what, condition, seconds=20):
         time.sleep(0.02)
 
 
+def rss_kib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
+
+
 class Stack:
     """conf: {"section.key": value} over what the test needs; signups: how many instances, one socket each."""
 
@@ -86,10 +91,10 @@ class Stack:
         with socket.socket() as s:
             return s.connect_ex(("127.0.0.1", port)) == 0
 
-    def start(self, name, argv):
+    def start(self, name, argv, stdin=subprocess.DEVNULL, env=None):
         with open(os.path.join(self.dir, name + ".log"), "ab") as log:
-            env = dict(os.environ, ASAN_OPTIONS="quarantine_size_mb=2")  # or memory never looks flat
-            child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
+            env = {**os.environ, "ASAN_OPTIONS": "quarantine_size_mb=2", **(env or {})}  # or memory never looks flat
+            child = subprocess.Popen(argv, stdin=stdin, stdout=log, stderr=log, env=env)
         self.children.append(child)
         return child
 
@@ -154,6 +159,10 @@ class Stack:
         c.close()
         return answer
 
+    def connection(self):
+        context = ssl._create_unverified_context()  # pylint: disable=protected-access
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=context)
+
     def state(self):
         return self.api("/_state")
 
@@ -179,6 +188,39 @@ class Stack:
         return codes
 
 
+class Handed:
+    """A portal whose socket outlives it, as with systemd's socket units: made here, inherited by one process after
+    another, so that who comes while none is there waits in its queue."""
+
+    def __init__(self, stack, i, program=SIGNUP):
+        self.stack, self.i, self.path, self.starts = stack, i, f"{stack.dir}/handed{i}.sock", 0
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(self.path)
+        os.chmod(self.path, 0o666)
+        self.socket.listen(1024)
+        conf, stack.conf = stack.conf, {**stack.conf, "signup.listen": "inherited"}
+        self.argv = [program, "-c", stack.config_file(i)]
+        stack.conf = conf
+        self.start()
+
+    def start(self):
+        self.child = self.stack.start(f"signup{self.i}", self.argv, self.socket)
+        self.starts += 1
+        wait_for("started", lambda: self.stack.log(self.i).count("event=started") == self.starts or
+                 self.child.poll() is not None, 60)
+        assert self.child.poll() is None, self.stack.log(self.i)
+
+    def stop(self):
+        """Ends it; what it has begun it finishes."""
+        self.child.terminate()
+        return self.child.wait(60)
+
+    def close(self):
+        code = self.stop()
+        self.socket.close()
+        return code
+
+
 class Browser:
     """What a browser without scripts does: keeps cookies, follows the form."""
 
@@ -187,8 +229,7 @@ class Browser:
         self.status, self.head, self.text, self.data = 0, None, "", b""
 
     def send(self, method, path, body=None, headers=None):
-        context = ssl._create_unverified_context()  # pylint: disable=protected-access
-        c = http.client.HTTPSConnection("127.0.0.1", self.stack.port, timeout=30, context=context)
+        c = self.stack.connection()
         h = {"Host": f"localhost:{self.stack.port}", **self.headers, **(headers or {})}
         if self.cookies:
             h["Cookie"] = "; ".join(f"{k}={v}" for k, v in self.cookies.items())

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import unittest
 
-from stack import BIN, Browser, Stack
+from stack import BIN, Browser, Stack, rss_kib
 
 SIGNUPS = int(os.environ.get("SIGNUPS", "1000"))
 PARALLEL = 32
@@ -31,11 +31,6 @@ class Person:
         self.child.stdin.close()
         self.child.wait()
         self.child.stdout.close()
-
-
-def rss_kib(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as f:
-        return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
 
 
 class Load(unittest.TestCase):

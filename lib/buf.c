@@ -107,20 +107,6 @@ int buf_add_percent(struct buf *b, const char *s)
         return b->error;
 }
 
-void buf_drop(struct buf *b, size_t n)
-{
-        if (n == 0)
-                return;
-        if (n >= b->len) {
-                b->len = 0;
-        } else {
-                memmove(b->data, b->data + n, b->len - n);
-                b->len -= n;
-        }
-        if (b->data)
-                b->data[b->len] = '\0';
-}
-
 const char *buf_str(const struct buf *b)
 {
         return b->data ? b->data : "";

@@ -26,6 +26,5 @@ int buf_adds(struct buf *b, const char *s);
 int buf_addf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 int buf_vaddf(struct buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
 int buf_add_percent(struct buf *b, const char *s); /* RFC 3986: all but the unreserved as %XX */
-void buf_drop(struct buf *b, size_t n);            /* forget the first n bytes */
 
 const char *buf_str(const struct buf *b); /* never NULL; borrowed until the next change */

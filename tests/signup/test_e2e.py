@@ -238,7 +238,8 @@ class Open(Case):
         for body, status in (("a=%zz", 400), ("name=a&name=b", 400), ("a=%00", 400), ("a=%ff", 400),
                              ("a" * 17000, 413)):
             self.assertEqual(b.send("POST", "/signup/", body, h).status, status)
-        self.assertEqual(b.send("POST", "/signup/", "{}", {"Content-Type": "application/json"}).status, 415)
+        for kind in ("application/json", "multipart/form-data; boundary=x", "text/plain", ""):
+            self.assertEqual(b.send("POST", "/signup/", "{}", {"Content-Type": kind}).status, 415, kind)
         self.assertEqual(b.send("POST", "/signup/health", "", h).status, 405)
         self.assertEqual(b.send("PUT", "/signup/", "").status, 405)
         self.assertEqual(b.head["Allow"], "GET, HEAD, POST")

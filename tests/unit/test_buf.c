@@ -17,13 +17,10 @@ static void test_empty(void **state)
         assert_int_equal(buf_add(&b, NULL, 0), 0);
         assert_int_equal(buf_adds(&b, ""), 0);
         assert_string_equal(buf_str(&b), "");
-        buf_drop(&b, 0);
-        buf_drop(&b, 5);
         assert_int_equal(b.len, 0);
         buf_reset(&b);
         buf_done(&b);
         buf_init(&b, 3);
-        buf_drop(&b, 1); /* never had memory */
         assert_int_equal(buf_adds(&b, "abc"), 0);
         buf_done(&b);
         buf_done(&b);
@@ -106,26 +103,6 @@ static void test_bytes(void **state)
         buf_done(&b);
 }
 
-static void test_drop(void **state)
-{
-        static const struct {
-                size_t n;
-                const char *left;
-        } ROWS[] = { { 0, "abcdef" }, { 1, "bcdef" }, { 5, "f" }, { 6, "" }, { 99, "" } };
-
-        (void)state;
-        for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
-                struct buf b = BUF(8);
-                assert_int_equal(buf_addf(&b, "%s%d%s", "abc", 0, "ef"), 0);
-                b.data[3] = 'd';
-                buf_drop(&b, ROWS[i].n);
-                assert_string_equal(buf_str(&b), ROWS[i].left);
-                assert_int_equal(b.len, strlen(ROWS[i].left));
-                assert_int_equal(buf_adds(&b, "gh"), 0); /* room again */
-                buf_done(&b);
-        }
-}
-
 static void test_percent(void **state)
 {
         struct buf b = BUF(64), small = BUF(4);
@@ -141,10 +118,9 @@ static void test_percent(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_empty),   cmocka_unit_test(test_cap),
-                cmocka_unit_test(test_sticky),  cmocka_unit_test(test_growth),
-                cmocka_unit_test(test_bytes),   cmocka_unit_test(test_drop),
-                cmocka_unit_test(test_percent),
+                cmocka_unit_test(test_empty),  cmocka_unit_test(test_cap),
+                cmocka_unit_test(test_sticky), cmocka_unit_test(test_growth),
+                cmocka_unit_test(test_bytes),  cmocka_unit_test(test_percent),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,6 +125,11 @@ static void test_strings(void **state)
         assert_false(str_eq("a", "b"));
         assert_false(str_eq("a", NULL));
         assert_false(str_eq(NULL, "a"));
+        char hex[9];
+        hex_text("\x00\x0f\xa0\xff", 4, hex);
+        assert_string_equal(hex, "000fa0ff");
+        hex_text("", 0, hex);
+        assert_string_equal(hex, "");
 }
 
 static void test_take_ptr(void **state)

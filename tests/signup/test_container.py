@@ -12,7 +12,7 @@ import sys
 import threading
 import unittest
 
-from stack import SOURCE, Browser, wait_for
+from stack import SOURCE, Browser, Stack, wait_for
 
 BUILD = os.environ.get("MHA_BUILD") or SOURCE + "/build/release"
 BOX = os.environ.get("BOX_DIR", "")
@@ -138,6 +138,10 @@ class Container(unittest.TestCase):
         write("/etc/mailcow-ha/signup.conf", CONF)
         write("/etc/mailcow-ha/mailcow.key", KEY + "\n", UID, 0o400)
         write("/etc/mailcow-ha/signup.secret", "0123456789abcdef" * 4 + "\n", UID, 0o400)
+
+    @classmethod
+    def connection(cls):
+        return Stack.connection(cls)
 
     @classmethod
     def page(cls):

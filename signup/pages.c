@@ -8,8 +8,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { ALLOW_GET = 1, ALLOW_POST = 2 };
+enum { ALLOW_GET = 1, ALLOW_POST = 2, DRAW_WAIT_S = 10 };
 
 static int page_root(struct visit *v)
 {
@@ -145,6 +146,24 @@ static const struct medium *medium_of(const struct site *s, const char *ending)
         return NULL;
 }
 
+/* Not more at once than keep the processors busy: each has some 300 KiB while it is made. */
+static int draw(struct visit *v, const struct medium *m, const struct ticket *t)
+{
+        struct timespec end;
+
+        clock_gettime(CLOCK_MONOTONIC, &end);
+        end.tv_sec += DRAW_WAIT_S;
+        while (sem_clockwait(&v->site->drawing, CLOCK_MONOTONIC, &end) < 0)
+                if (errno != EINTR) {
+                        reply_header(v->reply, "Retry-After", "10");
+                        return visit_say(v, 503, "error_heading", "err_gate_down", true);
+                }
+        v->reply->type = m->type;
+        int r = m->draw(v->site->keys, t, &v->reply->body);
+        sem_post(&v->site->drawing);
+        return r;
+}
+
 int page_captcha(struct visit *v)
 {
         const char *name = v->req->path + strlen("/captcha/");
@@ -159,6 +178,5 @@ int page_captcha(struct visit *v)
         text[len] = '\0';
         if (gate_look(&v->site->gate, text, v->req->wall, &t) != GATE_PASSED)
                 return visit_say(v, 404, "error_heading", "err_not_found", true);
-        v->reply->type = m->type;
-        return m->draw(v->site->keys, &t, &v->reply->body);
+        return draw(v, m, &t);
 }

@@ -1,6 +1,8 @@
-/* The workers. Each polls the socket and an eventfd, so that the end wakes all of them; the socket
- * is non-blocking, so that whoever lost a race for a connection goes back to polling. Connections
- * are closed after each request: one that is kept would tie its thread to one nginx connection. */
+/* The workers. Each waits for the socket and an eventfd, so that the end wakes all of them, but a
+ * connection wakes one (EPOLLEXCLUSIVE), the same while it keeps up: its memory is warm, that of
+ * the others is not touched. The socket is non-blocking, so that whoever lost a race for a
+ * connection goes back to waiting. Connections are closed after each request: one that is kept
+ * would tie its thread to one nginx connection. */
 #include "signup/server.h"
 
 #include "lib/sdnotify.h"
@@ -9,16 +11,18 @@
 
 #include <errno.h>
 #include <fcgiapp.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { STACK = 512 * 1024, DRAIN_S = 30, PAUSE_MS = 100 };
+enum { STACK = 512 * 1024, DRAIN_S = 30, PAUSE_MS = 100, ARENAS = 2, LARGE = 128 * 1024 };
 
 struct server {
         struct site *site;
@@ -29,6 +33,7 @@ struct worker {
         struct server *server;
         struct caller *caller;
         pthread_t thread;
+        int epoll;
         char body[REQUEST_BODY];
 };
 
@@ -89,12 +94,12 @@ static void serve(struct worker *w, FCGX_Request *f)
 /* 1: a request; 0: none this time; <0: trouble that may pass (no descriptors, no memory). */
 static int next_request(struct worker *w, FCGX_Request *f, bool *ret_stop)
 {
-        struct pollfd p[] = { { .fd = w->server->fd, .events = POLLIN },
-                              { .fd = w->server->stop, .events = POLLIN } };
+        struct epoll_event e[2];
 
-        int n = poll(p, ARRAY_SIZE(p), -1); /* the wait for work, and for the end */
-        *ret_stop = n > 0 && p[1].revents != 0;
-        if (n <= 0 || *ret_stop || !p[0].revents)
+        int n = epoll_wait(w->epoll, e, ARRAY_SIZE(e), -1); /* the wait for work, and for the end */
+        for (int i = 0; i < n; i++)
+                *ret_stop = *ret_stop || e[i].data.fd == w->server->stop;
+        if (n <= 0 || *ret_stop)
                 return 0;
         int r = FCGX_Accept_r(f);
         if (r == 0)
@@ -124,6 +129,33 @@ static void *work(void *arg)
         return NULL;
 }
 
+static int watch(int epoll, int fd, uint32_t events)
+{
+        struct epoll_event e = { .events = events, .data.fd = fd };
+
+        return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+static int start_worker(struct worker *w, const pthread_attr_t *attr)
+{
+        w->epoll = epoll_create1(EPOLL_CLOEXEC);
+        int r = w->epoll < 0 ? -errno : watch(w->epoll, w->server->stop, EPOLLIN);
+
+        if (r == 0)
+                r = watch(w->epoll, w->server->fd, EPOLLIN | EPOLLEXCLUSIVE);
+        if (r == 0)
+                r = caller_new(&w->caller);
+        if (r == 0)
+                r = -pthread_create(&w->thread, attr, work, w);
+        return r;
+}
+
+static void worker_done(struct worker *w)
+{
+        caller_free(w->caller);
+        closep(&w->epoll);
+}
+
 static int start_workers(struct server *s, struct worker *w, size_t n, size_t *ret_started)
 {
         pthread_attr_t attr;
@@ -131,13 +163,13 @@ static int start_workers(struct server *s, struct worker *w, size_t n, size_t *r
 
         if (r < 0)
                 return r;
+        for (size_t i = 0; i < n; i++) {
+                w[i].server = s;
+                w[i].epoll = -1;
+        }
         pthread_attr_setstacksize(&attr, STACK);
         for (*ret_started = 0; *ret_started < n && r == 0;) {
-                struct worker *one = &w[*ret_started];
-                one->server = s;
-                r = caller_new(&one->caller);
-                if (r == 0)
-                        r = -pthread_create(&one->thread, &attr, work, one);
+                r = start_worker(&w[*ret_started], &attr);
                 if (r == 0)
                         ++*ret_started;
         }
@@ -185,7 +217,7 @@ static int run(struct server *s, struct worker *w, size_t n, sigset_t *signals)
                 _exit(r < 0 ? 1 : 0); /* their memory is still in use */
         }
         for (size_t i = 0; i < n; i++)
-                caller_free(w[i].caller);
+                worker_done(&w[i]);
         return r;
 }
 
@@ -197,6 +229,10 @@ int server_run(struct site *s, int fd)
         sigset_t signals;
         int r = -ENOMEM;
 
+        /* Threads may share an arena, they are seldom in it; sounds go back where they came from.
+         */
+        mallopt(M_ARENA_MAX, ARENAS);
+        mallopt(M_MMAP_THRESHOLD, LARGE);
         sigemptyset(&signals);
         sigaddset(&signals, SIGTERM);
         sigaddset(&signals, SIGINT);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUCKETS = 32768, SPENT_MAX = 200000 };
+enum { BUCKETS = 32768, SPENT_MAX = 200000, DRAWN_AT_ONCE = 4 };
 
 static const char *const TEMPLATES[T_COUNT] = {
         [T_FORM] = "form.html",
@@ -160,6 +160,7 @@ static void set_host(struct site *s)
 int site_load(const struct config *c, struct site *s, struct buf *errors)
 {
         *s = (struct site){ .config = c, .forms = TIDE };
+        sem_init(&s->drawing, 0, DRAWN_AT_ONCE);
         set_host(s);
         int r = load_files(s, errors);
         if (r == 0)
@@ -185,5 +186,6 @@ void site_done(struct site *s)
         spent_free(s->spent);
         db_free(s->db);
         keys_freep(&s->keys);
+        sem_destroy(&s->drawing);
         *s = (struct site){ .config = NULL };
 }

@@ -11,6 +11,7 @@
 #include "signup/template.h"
 #include "signup/tide.h"
 
+#include <semaphore.h>
 #include <stdatomic.h>
 
 enum template_id { T_FORM, T_SUCCESS, T_PENDING, T_MESSAGE, T_COUNT };
@@ -31,6 +32,7 @@ struct site {
         struct gate gate;
         char host[256];                /* for mail programs */
         struct tide forms;             /* form tickets per minute: how hard the proof of work is */
+        sem_t drawing;                 /* pictures and sounds that may be made at once */
         atomic_uint busy;              /* requests that wait for Mailcow */
         atomic_uint second;            /* second clicks that wait for the first */
         atomic_llong pwned_down_until; /* that service is not asked before, CLOCK_BOOTTIME ms */

@@ -1,13 +1,14 @@
 /* image_paint() draws in two passes over bytes: where there is ink, then how light all of it is.
- * libgd makes the JPEG. Angles are 1024ths of a turn, positions 256ths of a pixel. */
+ * libjpeg-turbo makes the JPEG. Angles are 1024ths of a turn, positions 256ths of a pixel. */
 #include "signup/gate/image.h"
 
 #include "signup/gate/dice.h"
 #include "signup/gate/gate.h"
 #include "signup/gate/glyphs.h"
 #include <errno.h>
-#include <gd.h>
+#include <stdlib.h>
 #include <string.h>
+#include <turbojpeg.h>
 
 enum {
         W = IMAGE_WIDTH,
@@ -221,26 +222,35 @@ static void lighten(struct canvas *c, struct dice *d, image_t ret)
         }
 }
 
+static void paint(struct canvas *c, struct dice *d, const char *answer, image_t ret)
+{
+        canvas_init(c, d);
+        write_answer(c, d, answer);
+        for (int i = 0; i < CUTS; i++)
+                stroke(c, d, dice_range(d, ONE / 2, ONE * 3 / 4), 0, 120);
+        for (int i = 0; i < DECOYS; i++)
+                stroke(c, d, dice_range(d, ONE, ONE * 3 / 2), 1, 60);
+        lighten(c, d, ret);
+}
+
 int image_paint(const struct keys *k, const struct ticket *t, image_t ret)
 {
         char answer[GATE_ANSWER];
-        struct canvas c;
         struct dice d;
 
         int r = gate_answer(k, t, GATE_IMAGE, answer);
-        if (r == 0)
-                r = dice_init(&d, k, t, "image");
         if (r < 0)
                 return r;
-        canvas_init(&c, &d);
-        write_answer(&c, &d, answer);
-        for (int i = 0; i < CUTS; i++)
-                stroke(&c, &d, dice_range(&d, ONE / 2, ONE * 3 / 4), 0, 120);
-        for (int i = 0; i < DECOYS; i++)
-                stroke(&c, &d, dice_range(&d, ONE, ONE * 3 / 2), 1, 60);
-        lighten(&c, &d, ret);
-        dice_done(&d);
-        return 0;
+        struct canvas *c = malloc(sizeof *c); /* not on the stack: each thread would keep it */
+        if (!c)
+                return -ENOMEM;
+        r = dice_init(&d, k, t, "image");
+        if (r == 0) {
+                paint(c, &d, answer, ret);
+                dice_done(&d);
+        }
+        free(c);
+        return r;
 }
 
 /* ---- the file ---- */
@@ -253,38 +263,49 @@ struct palette {
 static const struct palette LIGHT = { { 255, 253, 247 }, { 12, 20, 38 } },
                             DARK = { { 22, 25, 31 }, { 236, 238, 244 } };
 
-static void colour(gdImagePtr im, const struct palette *p, image_t light)
+static void palette_fill(const struct palette *p, unsigned char ret[256][3])
 {
-        int colours[256];
-
-        for (int i = 0; i < 256; i++) {
-                int c[3];
+        for (int i = 0; i < 256; i++)
                 for (int j = 0; j < 3; j++)
-                        c[j] = p->ground[j] + (p->ink[j] - p->ground[j]) * i / 255;
-                colours[i] = gdTrueColor(c[0], c[1], c[2]);
-        }
-        for (int y = 0; y < H; y++)
-                for (int x = 0; x < W; x++)
-                        im->tpixels[y][x] = colours[light[y][x]];
+                        ret[i][j] = (unsigned char)(p->ground[j] +
+                                                    (p->ink[j] - p->ground[j]) * i / 255);
 }
+
+static int compress(unsigned char *rgb, struct buf *out)
+{
+        unsigned char *jpeg = NULL;
+        unsigned long size = 0;
+        tjhandle tj = tjInitCompress();
+
+        if (!tj)
+                return -ENOMEM;
+        int r = tjCompress2(tj, rgb, W, 0, H, TJPF_RGB, &jpeg, &size, TJSAMP_420, QUALITY, 0);
+        r = r < 0 ? -ENOMEM : buf_add(out, jpeg, size); /* nothing else can fail */
+        tjFree(jpeg);
+        tjDestroy(tj);
+        return r;
+}
+
+struct picture {
+        image_t light;
+        unsigned char rgb[H][W][3];
+};
 
 int image_draw(const struct keys *k, const struct ticket *t, bool dark, struct buf *out)
 {
-        image_t light;
-        int size = 0;
+        unsigned char colours[256][3];
+        struct picture *p = malloc(sizeof *p);
 
-        int r = image_paint(k, t, light);
-        if (r < 0)
-                return r;
-        gdImagePtr im = gdImageCreateTrueColor(W, H);
-        if (!im)
+        if (!p)
                 return -ENOMEM;
-        colour(im, dark ? &DARK : &LIGHT, light);
-        void *jpeg = gdImageJpegPtr(im, &size, QUALITY);
-        gdImageDestroy(im);
-        if (!jpeg)
-                return -ENOMEM;
-        r = buf_add(out, jpeg, (size_t)size);
-        gdFree(jpeg);
+        int r = image_paint(k, t, p->light);
+        if (r == 0) {
+                palette_fill(dark ? &DARK : &LIGHT, colours);
+                for (int y = 0; y < H; y++)
+                        for (int x = 0; x < W; x++)
+                                memcpy(p->rgb[y][x], colours[p->light[y][x]], 3);
+                r = compress(&p->rgb[0][0][0], out);
+        }
+        free(p);
         return r;
 }

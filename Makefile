@@ -4,10 +4,10 @@ JOBS ?= $(shell nproc)
 DESTDIR ?=
 .DEFAULT_GOAL := build
 
-.PHONY: help deps browser build debug image install uninstall demo test unit lint fmt bench sim fuzz coverage soak chaos rto clean
+.PHONY: help deps browser build debug image install uninstall demo test unit lint fmt bench bench-signup sim fuzz coverage soak chaos rto clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 deps: ## install the Debian packages this project needs (packages.apt)
 	@tools/deps build lint test rig
@@ -61,6 +61,10 @@ fmt: ## format C and shell sources
 bench: build ## hamon beside the shell way, printed side by side
 	@tools/deps test rig
 	@tests/bench/run
+
+bench-signup: build ## the portal beside the same form and picture in PHP
+	@tools/deps bench
+	@tests/bench/signup
 
 sim: ## a million seeds of the simulator (SEEDS, NODES)
 	@tools/deps build test

@@ -1,12 +1,14 @@
 /* A hash table with open addressing. Nonces are random and of our own making, so their first bytes
  * are the hash and nobody can aim at one slot. What has expired goes when room is needed, in one
- * sweep, and not again before the next one can expire. */
+ * sweep; the table grows and shrinks with what is left. */
 #include "signup/gate/spent.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { SIZE_LEAST = 1024 };
 
 struct slot {
         unsigned char nonce[TICKET_NONCE];
@@ -16,53 +18,62 @@ struct slot {
 struct memory {
         struct spent spent;
         pthread_mutex_t lock;
-        struct slot *slots, *spare; /* `mask` + 1 each, the spare ones all free */
+        struct slot *slots; /* `mask` + 1 */
         size_t mask, count, cap;
         int64_t sweep_at; /* nothing expires before */
 };
 
-static struct slot *find(const struct memory *m, struct slot *slots, const unsigned char *nonce)
+static struct slot *find(const struct memory *m, const unsigned char *nonce)
 {
         size_t at = 0;
 
         memcpy(&at, nonce, sizeof at);
-        while (slots[at & m->mask].until &&
-               memcmp(slots[at & m->mask].nonce, nonce, TICKET_NONCE) != 0)
+        while (m->slots[at & m->mask].until &&
+               memcmp(m->slots[at & m->mask].nonce, nonce, TICKET_NONCE) != 0)
                 at++;
-        return &slots[at & m->mask];
+        return &m->slots[at & m->mask];
 }
 
-static void sweep(struct memory *m, int64_t now)
+/* What has expired goes; the table becomes as large as what is left wants. */
+static int make_room(struct memory *m, int64_t now)
 {
-        struct slot *old = m->slots;
+        size_t live = 0, size = SIZE_LEAST;
 
-        m->count = 0;
+        if (m->count == m->cap && now < m->sweep_at)
+                return -ENOSPC;
+        for (size_t i = 0; i <= m->mask; i++)
+                live += m->slots[i].until > now;
+        if (live == m->cap)
+                return -ENOSPC;
+        while (size < live * 3 && size < m->cap * 2)
+                size *= 2;
+        struct memory next = { .slots = calloc(size, sizeof *next.slots), .mask = size - 1 };
+        if (!next.slots)
+                return -ENOMEM;
         m->sweep_at = INT64_MAX;
-        for (size_t i = 0; i <= m->mask; i++) {
-                if (old[i].until <= now)
-                        continue;
-                *find(m, m->spare, old[i].nonce) = old[i];
-                m->sweep_at = MIN(m->sweep_at, old[i].until);
-                m->count++;
-        }
-        memset(old, 0, (m->mask + 1) * sizeof *old);
-        m->slots = m->spare;
-        m->spare = old;
+        for (size_t i = 0; i <= m->mask; i++)
+                if (m->slots[i].until > now) {
+                        *find(&next, m->slots[i].nonce) = m->slots[i];
+                        m->sweep_at = MIN(m->sweep_at, m->slots[i].until);
+                }
+        free(m->slots);
+        m->slots = next.slots;
+        m->mask = next.mask;
+        m->count = live;
+        return 0;
 }
 
 static int take_locked(struct memory *m, const unsigned char *nonce, int64_t until, int64_t now)
 {
-        struct slot *s = find(m, m->slots, nonce);
+        struct slot *s = find(m, nonce);
 
         if (s->until)
                 return -EALREADY;
-        if (m->count == m->cap) {
-                if (now < m->sweep_at)
-                        return -ENOSPC;
-                sweep(m, now);
-                if (m->count == m->cap)
-                        return -ENOSPC;
-                s = find(m, m->slots, nonce);
+        if (m->count == m->cap || m->count * 2 > m->mask) { /* half is free: searches are short */
+                int r = make_room(m, now);
+                if (r < 0)
+                        return r;
+                s = find(m, nonce);
         }
         memcpy(s->nonce, nonce, TICKET_NONCE);
         s->until = MAX(until, 1);
@@ -87,7 +98,6 @@ static void memory_free(struct spent *s)
 
         pthread_mutex_destroy(&m->lock);
         free(m->slots);
-        free(m->spare);
         free(m);
 }
 
@@ -95,23 +105,17 @@ static const struct spent_ops OPS = { .take = memory_take, .free = memory_free }
 
 int spent_memory_new(size_t cap, struct spent **ret)
 {
-        size_t size = 16;
-
         if (cap == 0 || cap > SIZE_MAX / 4 / sizeof(struct slot))
                 return -EINVAL;
-        while (size < cap * 2) /* half of it stays free, so that a search is short */
-                size *= 2;
-
         struct memory *m = calloc(1, sizeof *m);
         if (!m)
                 return -ENOMEM;
         m->spent.ops = &OPS;
         pthread_mutex_init(&m->lock, NULL);
-        m->slots = calloc(size, sizeof *m->slots);
-        m->spare = calloc(size, sizeof *m->spare);
-        m->mask = size - 1;
+        m->slots = calloc(SIZE_LEAST, sizeof *m->slots);
+        m->mask = SIZE_LEAST - 1;
         m->cap = cap;
-        if (!m->slots || !m->spare) {
+        if (!m->slots) {
                 memory_free(&m->spent);
                 return -ENOMEM;
         }

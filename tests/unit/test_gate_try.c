@@ -135,6 +135,38 @@ static void test_forgets_late(void **unused)
         spent_free(small);
 }
 
+/* Each of `n` from `first` on ends as `end` says; they expire one second after the other. */
+static void take_many(struct spent *s, uint32_t first, uint32_t n, int64_t now, int end)
+{
+        for (uint32_t i = first; i < first + n; i++) {
+                unsigned char nonce[TICKET_NONCE] = { 0 };
+                uint32_t mixed = i * 2654435761u;
+
+                memcpy(nonce, &mixed, sizeof mixed);
+                int r = s->ops->take(s, nonce, NOW + 1 + (int64_t)i, now);
+                if (r != end)
+                        fail_msg("%u: %s", i, strerror(-r));
+        }
+}
+
+/* The table grows and forgets, and no ticket that lives is lost on the way. */
+static void test_many(void **unused)
+{
+        enum { CAP = 20000 };
+        struct spent *s = NULL;
+
+        (void)unused;
+        assert_int_equal(spent_memory_new(CAP, &s), 0);
+        take_many(s, 0, CAP, NOW, 0);
+        take_many(s, 0, CAP, NOW, -EALREADY);
+        take_many(s, CAP, 1, NOW, -ENOSPC);
+
+        int64_t later = NOW + CAP - 100; /* a hundred still live */
+        take_many(s, CAP, CAP - 200, later, 0);
+        take_many(s, CAP - 100, CAP - 100, later, -EALREADY);
+        spent_free(s);
+}
+
 static void test_typed(void **unused)
 {
         static const struct {
@@ -342,6 +374,7 @@ int main(void)
                 cmocka_unit_test(test_passes),   cmocka_unit_test(test_answers_differ),
                 cmocka_unit_test(test_race),     cmocka_unit_test(test_pow),
                 cmocka_unit_test(test_pow_bits), cmocka_unit_test(test_look),
+                cmocka_unit_test(test_many),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);

@@ -21,6 +21,8 @@ enum {
         RESTART_STOP_MS = 2000, /* until it is killed */
         MARGIN_MS = 100,
         PULSE_MS = 200,
+        LISTEN_LOOK_MS = 50,
+        LISTEN_MS = 10000, /* from the container's start; postfix needs a second, rspamd longer */
 };
 
 struct went { /* how an operation went */
@@ -37,16 +39,27 @@ struct act {
         struct timer pulse;
         struct went *into;
         struct went deed, look;
+        msec_t listen_end; /* who takes mail has been started and is waited for until then; 0: no */
 };
 
 /* ---- one operation ---- */
+
+/* Whoever reads mail needs more than whoever brings it: their door stays closed. */
+static void let_mail_in(struct act *a)
+{
+        a->listen_end = 0;
+        door_close(a->step, DOOR_LOGIN);
+        step_note(a->step, "new mail is taken");
+}
 
 static void on_pulse(void *arg)
 {
         struct act *a = arg;
 
         step_pulse(a->step);
-        timer_set(&a->pulse, PULSE_MS);
+        if (a->listen_end > 0 && door_all_listen(a->step, &a->look.plan))
+                let_mail_in(a);
+        timer_set(&a->pulse, a->listen_end > 0 ? LISTEN_LOOK_MS : PULSE_MS);
 }
 
 static void on_done(void *arg, const struct stack_outcome *o)
@@ -83,7 +96,7 @@ static void operate(struct act *a, struct stack_request rq, struct went *into)
         into->over = false;
         into->plan.n = 0;
         a->into = into;
-        timer_set(&a->pulse, PULSE_MS);
+        timer_set(&a->pulse, LISTEN_LOOK_MS);
         int r = stack_begin(a->stack, &rq);
         if (r == 0)
                 r = loop_run(&s->loop);
@@ -170,21 +183,30 @@ static const struct stack_member *look_for_first(struct act *a)
         return NULL;
 }
 
-/* While they start, newcomers wait at a closed door rather than be refused: until postfix, which is
- * not the quickest, listens. */
-static void start_behind_door(struct act *a, const struct stack_request *rq)
+/* What taking mail needs is started first, and let in as soon as it listens. */
+static void start_mail(struct act *a, struct stack_request rq)
+{
+        rq.mail = true;
+        operate(a, rq, &a->deed);
+        if (a->deed.result != STACK_DONE || a->deed.changed == 0)
+                return;
+        operate(a, (struct stack_request){ .goal = STACK_LOOK }, &a->look);
+        a->listen_end = clock_ms() + LISTEN_MS;
+}
+
+/* While they start, newcomers wait at a closed door rather than be refused. */
+static void start_behind_door(struct act *a, struct stack_request rq)
 {
         struct step *s = a->step;
-        bool bare = door_is_bare(s);
 
-        if (bare)
+        if (door_is_bare(s)) {
                 door_close(s, DOOR_ALL);
-        operate(a, *rq, &a->deed);
-        if (bare && a->deed.changed > 0) {
-                const struct stack_member *first = look_for_first(a);
-                if (first && first->pid > 0)
-                        door_await_listener(s, first->pid);
+                start_mail(a, rq);
+                rq.so_far = a->deed.changed;
         }
+        operate(a, rq, &a->deed);
+        if (a->listen_end > 0)
+                door_await_listeners(s, &a->look.plan, a->listen_end);
         door_open(s); /* also one that a drain has closed */
 }
 
@@ -199,7 +221,7 @@ static int start_run(struct act *a)
         if (s->warm)
                 operate(a, rq, &a->deed);
         else
-                start_behind_door(a, &rq);
+                start_behind_door(a, rq);
         buf_adds(&text, s->refused ? s->why : a->deed.text);
         if (!s->refused)
                 add_missing(a, &text);

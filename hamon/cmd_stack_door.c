@@ -1,5 +1,4 @@
-/* Ports outside are hamon.conf's (and so Mailcow's), ports inside postfix's own container are
- * fixed. */
+/* Ports outside are hamon.conf's (and so Mailcow's), ports inside a container are fixed. */
 #include "hamon/cmd_stack_door.h"
 
 #include "hamon/core/probes.h"
@@ -15,19 +14,26 @@ enum {
         NFT_MS = 5000,
         LOOK_MS = 50,
         KNOCK_MS = 200,
-        LISTEN_MS = 10000, /* from the container's start; postfix needs a second */
-        HOLD_MS = 60000,   /* the door stays closed so much longer than all that may follow */
+        HOLD_MS = 60000, /* the door stays closed so much longer than all that may follow */
 };
 
-static const unsigned INSIDE[] = { 25, 465, 587 };
+static const unsigned INSIDE[] = { 25, 465, 587 }; /* postfix's container */
+
+enum { MAIL = 1 << DOOR_MAIL, LOGIN = 1 << DOOR_LOGIN, ALL = 1 << DOOR_ALL };
 
 static const struct {
         enum probe probe;
-        bool mail;
+        unsigned doors; /* it lies behind these */
 } OUTSIDE[] = {
-        { PROBE_SMTP, true },   { PROBE_SMTPS, true },  { PROBE_SUBMISSION, true },
-        { PROBE_IMAP, false },  { PROBE_IMAPS, false }, { PROBE_POP3, false },
-        { PROBE_POP3S, false }, { PROBE_SIEVE, false }, { PROBE_HTTPS, false },
+        { PROBE_SMTP, MAIL | ALL },
+        { PROBE_SMTPS, MAIL | LOGIN | ALL },
+        { PROBE_SUBMISSION, MAIL | LOGIN | ALL },
+        { PROBE_IMAP, LOGIN | ALL },
+        { PROBE_IMAPS, LOGIN | ALL },
+        { PROBE_POP3, LOGIN | ALL },
+        { PROBE_POP3S, LOGIN | ALL },
+        { PROBE_SIEVE, LOGIN | ALL },
+        { PROBE_HTTPS, LOGIN | ALL },
 };
 
 void door_close(struct step *s, enum door which)
@@ -40,7 +46,7 @@ void door_close(struct step *s, enum door which)
         size_t n = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(OUTSIDE); i++)
-                if ((which == DOOR_ALL || OUTSIDE[i].mail) &&
+                if ((OUTSIDE[i].doors & 1U << which) > 0 &&
                     config_probe_where(config_probe_value(c, OUTSIDE[i].probe), c->probe.host,
                                        address, sizeof address, &ports[n]) == 0)
                         n++;
@@ -83,32 +89,47 @@ bool door_is_bare(const struct step *s)
         return error == ECONNREFUSED;
 }
 
-/* Until there is one, or none, of a kind. Returns how many there are, 0 if nobody can tell. */
-static size_t await(struct step *s, pid_t pid, enum stack_door_kind kind, bool wanted, msec_t ms)
+/* Sessions or listeners; -1 if its process is gone, or nobody can tell. */
+static ssize_t count(struct step *s, pid_t pid, enum stack_door_kind kind, const unsigned *ports,
+                     size_t n)
 {
-        msec_t end = MIN(clock_ms() + ms, s->deadline);
+        ssize_t found = stack_door_look(pid, kind, ports, n);
 
-        for (;;) {
-                ssize_t n = stack_door_look(pid, kind, INSIDE, ARRAY_SIZE(INSIDE));
-                if (n == -ENOENT || n == -ESRCH) /* its process is gone */
-                        return 0;
-                if (n < 0) {
-                        step_note(s, "connections cannot be counted: %s", strerror((int)-n));
-                        return 0;
-                }
-                if ((n > 0) == wanted || clock_ms() >= end)
-                        return (size_t)n;
-                step_pulse(s);
-                poll(NULL, 0, LOOK_MS);
-        }
+        if (found < 0 && found != -ENOENT && found != -ESRCH)
+                step_note(s, "connections cannot be counted: %s", strerror((int)-found));
+        return found < 0 ? -1 : found;
+}
+
+static void nap(struct step *s)
+{
+        step_pulse(s);
+        poll(NULL, 0, LOOK_MS);
 }
 
 size_t door_await_quiet(struct step *s, pid_t pid)
 {
-        return await(s, pid, DOOR_SESSIONS, false, s->config.stack.drain_timeout);
+        msec_t end = MIN(clock_ms() + s->config.stack.drain_timeout, s->deadline);
+        ssize_t left;
+
+        while ((left = count(s, pid, DOOR_SESSIONS, INSIDE, ARRAY_SIZE(INSIDE))) > 0 &&
+               clock_ms() < end)
+                nap(s);
+        return left > 0 ? (size_t)left : 0;
 }
 
-void door_await_listener(struct step *s, pid_t pid)
+bool door_all_listen(struct step *s, const struct stack_plan *p)
 {
-        await(s, pid, DOOR_LISTENERS, true, LISTEN_MS);
+        for (size_t i = 0; i < p->n; i++) {
+                const struct stack_member *m = &p->v[i];
+                if (m->mail && m->port > 0 && m->pid > 0 &&
+                    count(s, m->pid, DOOR_LISTENERS, &m->port, 1) == 0)
+                        return false;
+        }
+        return true;
+}
+
+void door_await_listeners(struct step *s, const struct stack_plan *p, msec_t end)
+{
+        while (!door_all_listen(s, p) && clock_ms() < MIN(end, s->deadline))
+                nap(s);
 }

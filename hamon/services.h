@@ -18,7 +18,8 @@
 
 enum service_part {
         SERVICE_PLAIN,
-        SERVICE_FIRST, /* stopped before all others: no new mail is accepted */
+        SERVICE_MAIL,  /* taking mail needs it: started before what is for people */
+        SERVICE_FIRST, /* takes mail: so too, and stopped before all others */
         SERVICE_RIVAL, /* starts and restarts containers by itself: stopped where it is ignored */
 };
 
@@ -27,6 +28,7 @@ struct service_row {
         enum set set;
         bool optional;
         enum service_part part;
+        unsigned port; /* where it listens inside its container, if taking mail waits for that */
         const char *needs; /* services started before it, as in Mailcow's docker-compose.yml */
         const char *why;
 };

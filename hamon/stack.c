@@ -158,7 +158,7 @@ static void on_list(void *arg, const struct http_result *r)
                 return;
         }
         if (first) {
-                stack_plan_aim(p, s->rq.goal, s->rq.set, s->rq.only);
+                stack_plan_aim(p, s->rq.goal, s->rq.set, s->rq.mail, s->rq.only);
                 s->phase = PHASE_JOBS;
         } else {
                 for (size_t i = 0; i < s->plan.n; i++)
@@ -309,7 +309,7 @@ int stack_begin(struct stack *s, const struct stack_request *r)
                 return -EINVAL;
         s->rq.only = r->only ? s->only : NULL;
         s->refused = false;
-        s->changed = 0;
+        s->changed = r->so_far;
         s->result = STACK_DONE;
         s->text[0] = '\0';
         s->plan.n = 0;

@@ -32,13 +32,15 @@ struct stack_outcome {
         enum stack_result result;
         const char *text; /* a sentence that names who; also what was only noted. Never NULL */
         const struct stack_plan *plan; /* valid in the callback */
-        unsigned changed;              /* how many had to be started or stopped */
+        unsigned changed;              /* how many had to be started or stopped, with so_far */
 };
 
 struct stack_request {
         enum stack_goal goal;
         enum set set;
+        bool mail;        /* of the set, what taking mail needs */
         const char *only; /* this service alone; NULL = the set. Copied */
+        unsigned so_far;  /* what operations before, which this one completes, have changed */
         msec_t deadline;  /* of a look or a start, from now on; 0 = 60 s. A stop has its own:
                              stop_timeout + kill_after + kill_wait */
 

@@ -120,6 +120,8 @@ static int parse_item(const cJSON *o, const char *project, stack_classify_fn cla
         m->set = service.set;
         m->optional = service.optional;
         m->first = service.first;
+        m->mail = service.mail;
+        m->port = service.port;
         m->rival = service.rival;
         if (needs)
                 stack_plan_parse_needs(needs, m->needs);

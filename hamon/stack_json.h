@@ -8,7 +8,8 @@
 /* What the owner knows of a service. */
 struct stack_service {
         enum set set;
-        bool optional, first, rival;
+        bool optional, first, mail, rival;
+        unsigned port;
         const char *needs; /* where the container's label does not tell; "" = nothing */
 };
 

@@ -53,7 +53,8 @@ bool stack_plan_met(const struct stack_member *m)
         return m->stop ? !stack_is_up(m->state) : m->state == CTR_RUNNING;
 }
 
-void stack_plan_aim(struct stack_plan *p, enum stack_goal goal, enum set set, const char *only)
+void stack_plan_aim(struct stack_plan *p, enum stack_goal goal, enum set set, bool mail,
+                    const char *only)
 {
         p->goal = goal;
         p->hurry = false;
@@ -61,7 +62,7 @@ void stack_plan_aim(struct stack_plan *p, enum stack_goal goal, enum set set, co
                 struct stack_member *m = &p->v[i];
                 bool named = only && strcmp(m->service, only) == 0;
                 bool rival = m->rival && (goal == STACK_STOP || set == SET_ACTIVE);
-                bool concerned = only ? named : m->set == set || rival;
+                bool concerned = only ? named : (m->set == set && (m->mail || !mail)) || rival;
 
                 m->stop = goal == STACK_STOP || (rival && !only);
                 m->turn = goal == STACK_LOOK || concerned ? TURN_WAITING : TURN_NONE;

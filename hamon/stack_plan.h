@@ -33,8 +33,10 @@ struct stack_member {
         char needs[STACK_NEEDS_SIZE]; /* services, with blanks between them */
         enum set set;
         bool optional;
-        bool first; /* it is stopped before all others */
-        bool rival; /* an ignored service that starts containers by its own rules */
+        bool first;    /* it is stopped before all others */
+        bool mail;     /* taking mail needs it */
+        unsigned port; /* where it has to listen for that, inside its container; 0 = nowhere */
+        bool rival;    /* an ignored service that starts containers by its own rules */
 
         enum ctr_state state;
         enum ctr_health health; /* while it runs */
@@ -61,9 +63,11 @@ struct stack_plan {
 /* The services in a label com.docker.compose.depends_on: "a:service_started:false,b:…". */
 void stack_plan_parse_needs(const char *label, char dst[STACK_NEEDS_SIZE]);
 
-/* Give each member its part in the operation. With `only`, that service and no other. Starting the
- * active set, and stopping whatever, also stops the rivals. */
-void stack_plan_aim(struct stack_plan *p, enum stack_goal goal, enum set set, const char *only);
+/* Give each member its part in the operation. With `mail`, what of the set taking mail needs; with
+ * `only`, that service and no other. Starting the active set, and stopping whatever, also stops the
+ * rivals. */
+void stack_plan_aim(struct stack_plan *p, enum stack_goal goal, enum set set, bool mail,
+                    const char *only);
 
 /* The next member whose turn it is, now TURN_BUSY; -1 = there is none now. */
 ssize_t stack_plan_next(struct stack_plan *p);

@@ -16,6 +16,8 @@ void stack_sets_classify(void *arg, const char *service, struct stack_service *r
                 ret->set = SET_WARM;
         ret->optional = ret->set == SET_IGNORED || strlist_has(&c->stack.optional, service);
         ret->first = row && row->part == SERVICE_FIRST;
+        ret->mail = row && (row->part == SERVICE_FIRST || row->part == SERVICE_MAIL);
+        ret->port = row ? row->port : 0;
         ret->rival = row && row->part == SERVICE_RIVAL && ret->set == SET_IGNORED;
 }
 

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { SETTLE = 5000, POLLS_FAST = 20 };
+enum { SETTLE = 5000, POLL_PART = 4, POLLS_FAST = 20 };
 
 static void nonsense(struct provider_call *c)
 {
@@ -108,6 +108,15 @@ static enum hetzner_next decide_poweroff(struct provider_call *c)
 
 /* ---- the walk ---- */
 
+/* A quarter of what it has taken so far: an action that is done is known of soon, a long one is not
+ * asked about for ever. */
+static msec_t pause_after(msec_t since, msec_t poll)
+{
+        if (since >= POLLS_FAST * poll)
+                return 2 * poll;
+        return MAX(poll / POLL_PART, MIN(since / POLL_PART, poll));
+}
+
 static void on_action(struct provider_call *c, const struct http_result *r)
 {
         struct hetzner_action a;
@@ -123,9 +132,9 @@ static void on_action(struct provider_call *c, const struct http_result *r)
         str_copy(c->action, sizeof c->action, a.id);
         if (a.status == HETZNER_RUNNING) {
                 c->tries = 0;
-                bool fast = now - c->posted_at < POLLS_FAST * c->h->poll;
+                msec_t since = now - c->posted_at;
                 hetzner_reason(c, -EAGAIN, "action %s is still under way", a.id);
-                hetzner_later(c, fast ? c->h->poll : 2 * c->h->poll, hetzner_poll);
+                hetzner_later(c, pause_after(since, c->h->poll), hetzner_poll);
                 return;
         }
         *c->action = '\0';

@@ -218,12 +218,24 @@ static int listen_on(unsigned short port)
         return fd;
 }
 
-static bool door_is_closed(void)
+static bool shell_says(const char *command)
 {
-        const char *argv[] = { "/usr/sbin/nft", "list", "table", "inet", "hamon_door", NULL };
+        const char *argv[] = { "/bin/sh", "-c", command, NULL };
         pid_t pid = start(argv, NULL, NULL, 0);
 
         return wait_end(&pid) == 0;
+}
+
+static bool door_is_closed(void)
+{
+        return shell_says("nft list table inet hamon_door >/dev/null 2>&1");
+}
+
+/* SMTP may come in, IMAP may not. */
+static bool door_is_ajar(void)
+{
+        return shell_says("nft get element inet hamon_door ports '{ 143 }' >/dev/null 2>&1 && "
+                          "! nft get element inet hamon_door ports '{ 25 }' >/dev/null 2>&1");
 }
 
 /* Nobody new comes in, those who are in end, and only then postfix; the next start opens again. */
@@ -250,7 +262,7 @@ static void test_drain(void **state)
         for (msec_t end = clock_ms() + 300; clock_ms() < end; nap())
                 assert_int_equal(ended(&pid), -1); /* its process does not listen yet */
         assert_true(door_is_closed());
-        fd = listen_on(587);
+        fd = listen_on(25);
         assert_int_equal(wait_end(&pid), 0);
         assert_false(door_is_closed());
 }
@@ -276,6 +288,30 @@ static void test_door(void **state)
         EVENTUALLY(strstr(strstr(say("deeds"), REDIS) + 1, REDIS)); /* once more */
         assert_false(door_is_closed());
         assert_int_equal(wait_end(&pid), 0);
+}
+
+/* What taking mail needs comes first, and mail is let in before the others have come. */
+static void test_mail_first(void **state)
+{
+        char command[64];
+        CLEANUP(closep) int fd = -1;
+
+        (void)state;
+        say("add 1 service=nginx-mailcow state=exited");
+        say("add 1 service=postfix-mailcow state=exited");
+        snprintf(command, sizeof command, "set postfix-mailcow pid=%d", getpid());
+        say(command);
+        say("set nginx-mailcow start_ms=5000");
+        pid_t pid = step_start((const char *const[]){ "stack", "start", NULL }, NULL);
+        EVENTUALLY(strstr(say("deeds"), "start:postfix-mailcow"));
+        assert_null(strstr(say("deeds"), "start:nginx-mailcow"));
+        fd = listen_on(25);
+        EVENTUALLY(door_is_ajar());
+        assert_int_equal(ended(&pid), -1);
+        assert_int_equal(wait_end(&pid), 0);
+        assert_non_null(strstr(say("deeds"), "start:nginx-mailcow"));
+        assert_false(door_is_closed());
+        STEP(0, "0 of 4", "stack", "start");
 }
 
 static void test_missing(void **state)
@@ -323,7 +359,7 @@ int main(void)
                 TEST(test_words),          TEST(test_life),    TEST(test_lease),
                 TEST(test_lease_runs_out), TEST(test_restart), TEST(test_volume),
                 TEST(test_drain),          TEST(test_door),    TEST(test_missing),
-                TEST(test_no_engine),      TEST(test_lock),
+                TEST(test_no_engine),      TEST(test_lock),    TEST(test_mail_first),
         };
 
         return cmocka_run_group_tests(tests, start_all, stop_all);

@@ -11,7 +11,8 @@
 
 static struct stack_plan plan;
 
-/* "r d<r p!<x s? w~": a service each, what it needs, '!' first to stop, '?' warm, '~' a rival. */
+/* "r d<r p!<x s? w~ t+": a service each, what it needs, '!' first to stop, '?' warm, '~' a rival,
+ * '+' for taking mail. */
 static void make(const char *text)
 {
         char word[64];
@@ -27,6 +28,7 @@ static void make(const char *text)
                 for (; *p && *p != '<'; p++) {
                         m->first = m->first || *p == '!';
                         m->rival = m->rival || *p == '~';
+                        m->mail = m->mail || *p == '+';
                         m->set = *p == '?' ? SET_WARM : m->rival ? SET_IGNORED : m->set;
                 }
                 for (p += *p == '<'; *p; p++)
@@ -80,9 +82,9 @@ static void test_orders(void **state)
         (void)state;
         for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
                 make(ROWS[i].members);
-                stack_plan_aim(&plan, STACK_START, SET_ACTIVE, ROWS[i].only);
+                stack_plan_aim(&plan, STACK_START, SET_ACTIVE, false, ROWS[i].only);
                 assert_string_equal(waves(), ROWS[i].started);
-                stack_plan_aim(&plan, STACK_STOP, SET_ACTIVE, ROWS[i].only);
+                stack_plan_aim(&plan, STACK_STOP, SET_ACTIVE, false, ROWS[i].only);
                 assert_string_equal(waves(), ROWS[i].stopped);
         }
 }
@@ -91,24 +93,33 @@ static void test_aim(void **state)
 {
         (void)state;
         make("a b? w~");
-        stack_plan_aim(&plan, STACK_START, SET_ACTIVE, NULL);
+        stack_plan_aim(&plan, STACK_START, SET_ACTIVE, false, NULL);
         assert_int_equal(plan.v[0].turn, TURN_WAITING);
         assert_false(plan.v[0].stop);
         assert_int_equal(plan.v[1].turn, TURN_NONE);
         assert_int_equal(plan.v[2].turn, TURN_WAITING);
         assert_true(plan.v[2].stop); /* a rival is stopped, also where others are started */
 
-        stack_plan_aim(&plan, STACK_START, SET_WARM, NULL);
+        make("a b+ c+? w~ d+");
+        stack_plan_aim(&plan, STACK_START, SET_ACTIVE, true, NULL);
+        assert_int_equal(plan.v[0].turn, TURN_NONE);
+        assert_int_equal(plan.v[1].turn, TURN_WAITING);
+        assert_int_equal(plan.v[2].turn, TURN_NONE);
+        assert_int_equal(plan.v[3].turn, TURN_WAITING);
+        assert_int_equal(plan.v[4].turn, TURN_WAITING);
+
+        make("a b? w~");
+        stack_plan_aim(&plan, STACK_START, SET_WARM, false, NULL);
         assert_int_equal(plan.v[0].turn, TURN_NONE);
         assert_int_equal(plan.v[1].turn, TURN_WAITING);
         assert_int_equal(plan.v[2].turn, TURN_NONE);
 
-        stack_plan_aim(&plan, STACK_STOP, SET_WARM, NULL);
+        stack_plan_aim(&plan, STACK_STOP, SET_WARM, false, NULL);
         assert_int_equal(plan.v[0].turn, TURN_NONE);
         assert_true(plan.v[1].stop);
         assert_int_equal(plan.v[2].turn, TURN_WAITING);
 
-        stack_plan_aim(&plan, STACK_LOOK, SET_WARM, NULL);
+        stack_plan_aim(&plan, STACK_LOOK, SET_WARM, false, NULL);
         for (size_t i = 0; i < plan.n; i++)
                 assert_int_equal(plan.v[i].turn, TURN_WAITING);
         assert_ptr_equal(stack_plan_find(&plan, "b"), &plan.v[1]);
@@ -119,10 +130,10 @@ static void test_hurry(void **state)
 {
         (void)state;
         make("r d<r p! n<d");
-        stack_plan_aim(&plan, STACK_STOP, SET_ACTIVE, NULL);
+        stack_plan_aim(&plan, STACK_STOP, SET_ACTIVE, false, NULL);
         plan.hurry = true;
         assert_string_equal(waves(), "rdpn");
-        stack_plan_aim(&plan, STACK_STOP, SET_ACTIVE, NULL); /* not for ever */
+        stack_plan_aim(&plan, STACK_STOP, SET_ACTIVE, false, NULL); /* not for ever */
         assert_string_equal(waves(), "p n d r");
 }
 

@@ -56,6 +56,7 @@ image_build() (
 	rm -f "$root/build" "$root/packages"
 	tar -C "$RIG_HOME/image/root" --owner=0 --group=0 -c . | tar -C "$root" -x
 	chroot "$root" /start configure
+	unshare -m -n chroot "$root" /start compile
 	tar -C "$root" -c --one-file-system . >"$tar.new"
 	mv "$tar.new" "$tar"
 )

@@ -275,6 +275,12 @@ static int watch(struct hook *h, struct pipes *p)
         return r < 0 ? r : stream_open(&h->err, h, "stderr", take_fd(&p->err[0]));
 }
 
+static void order(struct hook *h, char what)
+{
+        if (write(h->orders, &what, 1) != 1) /* a full pipe, or a keeper that has just ended */
+                log_event(LOG_DEBUG, "hook", LS("hook", h->name), LS("msg", "order not taken"));
+}
+
 static int spawn(struct hook *h, const struct hook_run *run)
 {
         CLEANUP(pipes_close)
@@ -310,6 +316,7 @@ static int spawn(struct hook *h, const struct hook_run *run)
                 h->mark.started = 0; /* it has ended already, with its report */
         else if ((r = hook_mark_write(h->record, &h->mark)) < 0)
                 log_event(LOG_WARN, "hook", LS("file", h->record), LS("error", strerror(-r)));
+        order(h, HOOK_ORDER_GO);
         return 0;
 }
 
@@ -343,12 +350,9 @@ int hook_start(struct hook *h, const struct hook_run *run, struct buf *error)
 
 void hook_kill(struct hook *h, bool now)
 {
-        char order = now ? HOOK_ORDER_KILL : HOOK_ORDER_TERM;
-
         if (h->keeper == 0)
                 return;
-        if (write(h->orders, &order, 1) != 1) /* a full pipe, or a keeper that has just ended */
-                log_event(LOG_DEBUG, "hook", LS("hook", h->name), LS("msg", "order not taken"));
+        order(h, now ? HOOK_ORDER_KILL : HOOK_ORDER_TERM);
         timer_set(&h->stuck, HOOK_GRACE_MS + STUCK_MS);
 }
 

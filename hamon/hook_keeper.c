@@ -202,6 +202,14 @@ static void keep(struct keeper *s)
         }
 }
 
+/* The daemon has written down whom to look for after a crash. */
+static bool may_go(void)
+{
+        char order;
+
+        return read(FD_ORDERS, &order, 1) == 1 && order == HOOK_ORDER_GO;
+}
+
 _Noreturn void hook_keeper_run(const struct hook_keeper *k)
 {
         struct keeper s = { .deadline_at = clock_ms() + k->deadline, .orders_open = true };
@@ -212,7 +220,8 @@ _Noreturn void hook_keeper_run(const struct hook_keeper *k)
         default_signals();
         setsid();
         prctl(PR_SET_NAME, "hamon-hook");
-        if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || arrange(k) < 0 || start_script(&s, k) < 0)
+        if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || arrange(k) < 0 || !may_go() ||
+            start_script(&s, k) < 0)
                 _exit(EXIT_FAILURE);
         keep(&s);
         if (write(FD_REPORT, &s.report, sizeof s.report) != sizeof s.report)

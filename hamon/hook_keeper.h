@@ -8,8 +8,9 @@
 
 enum { HOOK_GRACE_MS = 2000 }; /* from SIGTERM to SIGKILL */
 
-/* Orders: one byte each; the end of that pipe is HOOK_ORDER_KILL. */
-enum { HOOK_ORDER_TERM = 't', HOOK_ORDER_KILL = 'k' };
+/* Orders: one byte each; the end of that pipe is HOOK_ORDER_KILL. It waits for GO before all else.
+ */
+enum { HOOK_ORDER_GO = 'g', HOOK_ORDER_TERM = 't', HOOK_ORDER_KILL = 'k' };
 
 struct hook_report { /* written once, right before the keeper ends */
         int status;  /* of the hook, as of waitpid() */

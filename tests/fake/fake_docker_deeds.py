@@ -53,10 +53,10 @@ class Deeds:
                 status, answer = getattr(self, "deed_" + verb)(k, query, body)
             else:
                 status, answer = 200, {}  # answer() does what the mode says
-            self.answer(c, verb, status, answer)
         finally:
             with self.lock:
-                self.deeds_now -= 1
+                self.deeds_now -= 1  # before it is answered: the next one may come at once
+        self.answer(c, verb, status, answer)
 
     def happen(self, k, action, word=None):
         with self.lock:

@@ -90,6 +90,13 @@ def database_restart(b):
     return "restart %s mysql" % b.master
 
 
+def upgrade(b):
+    """`make install && systemctl restart hamon-guard hamon` on the master."""
+    b.rig.on(b.master, "sh", "-ec", "for f in hamon hamond; do cp /usr/sbin/$f /usr/sbin/$f.new; "
+             "mv /usr/sbin/$f.new /usr/sbin/$f; done; systemctl restart hamon-guard hamon", seconds=60)
+    return "upgrade %s" % b.master
+
+
 def clock(b):
     return b.fault("clock", b.master, b.dice.choice(("+3600", "-3600", "+86400", "-5")))
 
@@ -128,6 +135,7 @@ KINDS = {
     "kill-keepalived": Kind("watcher", SHORT, simple("keepalived-kill", "anyone")),
     "kill-hamon": Kind("watcher", SHORT, simple("hamon-kill", "master"), only="hamon"),
     "kill-guard": Kind("watcher", SHORT, simple("guard-kill", "master"), only="hamon"),
+    "upgrade": Kind("upgrade", SHORT, upgrade, only="hamon"),
     "stop-hamon": Kind("watcher", BEYOND, simple("hamon-stop", "master"), only="hamon"),
     "stop-both": Kind("watcher", BEYOND, stop_both, only="hamon"),
     "cut-master": Kind("network", BEYOND, simple("cut", "master")),

@@ -192,7 +192,7 @@ static void test_bad_reload(void **state)
         (void)state;
         start_fit();
         for (size_t i = 0; i < ARRAY_SIZE(BAD); i++) {
-                truncate(at(&fx.tmp, "log"), 0);
+                assert_int_equal(truncate(at(&fx.tmp, "log"), 0), 0);
                 configure((struct settings){ .name = "worse", .check = BAD[i] });
                 kill(fx.daemon, SIGHUP);
                 EVENTUALLY(logged("result=refused"));
@@ -200,7 +200,7 @@ static void test_bad_reload(void **state)
                 assert_true(logged("hamon.conf")); /* which file, and where in it */
                 assert_true(says("status", "n1  standby  fit (ok)"));
         }
-        truncate(at(&fx.tmp, "log"), 0);
+        assert_int_equal(truncate(at(&fx.tmp, "log"), 0), 0);
         unlink(fx.conf);
         kill(fx.daemon, SIGHUP);
         EVENTUALLY(logged("result=refused"));

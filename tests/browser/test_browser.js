@@ -324,6 +324,19 @@ CASES['two tabs'] = () => visit({}, OPEN, async (page, context) => {
   }
 });
 
+CASES['fail-over between form and answer: another instance, the same database'] = () => visit({}, STACKS.two.url, async (page) => {
+  const local = unique('moved'), alive = () => { try { return process.kill(STACKS.two.pid, 0); } catch { return false; } };
+  await fill(page, local);
+  assert.ok(alive());
+  process.kill(process.ppid, 'SIGUSR1'); // tests/browser/run
+  for (const end = Date.now() + 60000; alive() && Date.now() < end;) await new Promise((done) => setTimeout(done, 50));
+  assert.ok(!alive());
+  await page.click('#submit');
+  await page.waitForSelector('#address');
+  assert.ok(await mailbox('two', local + '@example.org'));
+  assert.strictEqual(await addsOf('two', local), 1);
+});
+
 CASES['expired: a new challenge, and nothing is lost'] = () => visit({}, OPEN, async (page) => {
   await fill(page, unique('late'));
   await page.check('#gate-image');

@@ -191,7 +191,8 @@ static void start_mail(struct act *a, struct stack_request rq)
         if (a->deed.result != STACK_DONE || a->deed.changed == 0)
                 return;
         operate(a, (struct stack_request){ .goal = STACK_LOOK }, &a->look);
-        a->listen_end = clock_ms() + LISTEN_MS;
+        if (a->look.result == STACK_DONE) /* else nobody knows who listens: closed until the end */
+                a->listen_end = clock_ms() + LISTEN_MS;
 }
 
 /* While they start, newcomers wait at a closed door rather than be refused. */

@@ -321,7 +321,8 @@ static inline unsigned hook_ran(const char *mode)
         return hooks_in("ran", mode);
 }
 
-/* How often one came to its end: what is damaged before that, it may still mend. */
+/* How often one came to its end: what is damaged before that, it may still mend. What it left
+ * behind may be gone or back again by then: the next one does not wait for us to look. */
 static inline unsigned hook_over(const char *mode)
 {
         return hooks_in("over", mode);
@@ -349,7 +350,9 @@ static inline void make_hooks(void)
                          d, d, d, d);
                 assert_int_equal(chmod(at(&lw.tmp, FILES[i]), 0755), 0);
         }
-        hook_does("promote", "mount -t tmpfs mha %s && touch %s/active", lw.vol, d);
+        hook_does("promote",
+                  "[ ! -e %s/active ] || touch %s/two\nmount -t tmpfs mha %s && touch %s/active", d,
+                  d, lw.vol, d);
         hook_does("recover", "touch %s/active", d);
         for (size_t i = 0; i < ARRAY_SIZE(AWAY); i++)
                 hook_does(AWAY[i], "rm -f %s/active; umount %s 2>/dev/null || :", d, lw.vol);
@@ -509,6 +512,8 @@ static inline int world_setup(void **unused)
 static inline int world_teardown(void **unused)
 {
         (void)unused;
+        if (access(at(&lw.tmp, "two"), F_OK) == 0)
+                fail_msg("promoted over what still ran\n%s", log_tail());
         world_stop();
         guard_down();
         other_down(0);

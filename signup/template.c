@@ -1,6 +1,8 @@
 /* The template engine of template.h: a file becomes a list of ops once, at start. */
 #include "signup/template.h"
 
+#include "lib/html.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -272,22 +274,6 @@ struct render {
         const struct row *row;
         struct buf *out;
 };
-
-int html_escape(struct buf *out, const char *s)
-{
-        static const char *const ENTITIES[128] = {
-                ['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&quot;", ['\''] = "&#39;",
-        };
-
-        while (*s) {
-                size_t plain = strcspn(s, "&<>\"'");
-                buf_add(out, s, plain);
-                s += plain;
-                if (*s)
-                        buf_adds(out, ENTITIES[(unsigned char)*s++ & 127]);
-        }
-        return out->error;
-}
 
 static const char *value_of(const struct render *r, int key)
 {

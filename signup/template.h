@@ -25,6 +25,3 @@ int template_load(const struct template_source *s, const char *name, struct temp
                   struct buf *errors);
 void template_free(struct template *t); /* NULL is fine */
 int template_render(const struct template *t, const struct view *v, struct buf *out);
-
-/* The one escaping function for HTML. */
-int html_escape(struct buf *out, const char *s);

@@ -47,6 +47,7 @@ const struct command COMMANDS[] = {
         { "maintenance", "on [--for TIME] | off", "this node does not lead while it is on",
           cmd_maintenance, NULL },
         { "ack", "", "the breaker's alert is seen: automatic fail-over goes on", cmd_ack, NULL },
+        { "web", "", "status, health and metrics over HTTP (a service)", NULL, NULL },
         { "version", "", "print the version", cmd_version, NULL },
         { "help", "[COMMAND]", "print this, or what one command does", cmd_help, NULL },
 };

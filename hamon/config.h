@@ -90,6 +90,10 @@ struct config {
                 char *socket;
         } control;
         struct {
+                struct strlist listen; /* config_web_listen() */
+                char *token_file;
+        } web;
+        struct {
                 int level; /* enum log_level */
                 char *events;
         } log;
@@ -124,7 +128,7 @@ void config_restart(const struct config *old, const struct config *fresh, struct
 enum { CONFIG_FINGERPRINT = 17 };
 void config_fingerprint(const struct config *c, char ret[CONFIG_FINGERPRINT]);
 
-enum { CLUSTER_MAX = 9, PEER_PORT = 9447 };
+enum { CLUSTER_MAX = 9, PEER_PORT = 9447, WEB_PORT = 9448, CONFIG_WEB_LISTEN = 4 };
 
 struct cluster_node {
         char name[64];
@@ -141,6 +145,11 @@ int config_cluster_rank(const struct config *c);
  */
 int config_peer_listen(const char *listen, const char *address, char *ret_address, size_t size,
                        unsigned *ret_port);
+
+/* One word of [web] listen, the same way. */
+int config_web_listen(const char *word, char *ret_address, size_t size, unsigned *ret_port);
+/* Loopback, link-local, or of a private network: nobody on the internet reaches it. */
+bool config_address_private(const char *address);
 
 /* What stops a node that falls silent from writing, if nothing else can: this one must not lead
  * without a watchdog. */

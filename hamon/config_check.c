@@ -301,12 +301,35 @@ static void check_cluster(struct check *k)
         check_watchdog(k);
 }
 
+/* What everybody reaches must not answer everybody. */
+static void check_web(struct check *k)
+{
+        const struct config *c = k->c;
+        char address[64];
+        unsigned port;
+
+        if (c->web.listen.n == 0 || c->web.listen.n > CONFIG_WEB_LISTEN)
+                mistake_at(k, KEYS(&c->web.listen), "[web] listen: want one to %d addresses",
+                           CONFIG_WEB_LISTEN);
+        for (size_t i = 0; i < c->web.listen.n; i++)
+                if (config_web_listen(c->web.listen.v[i], address, sizeof address, &port) < 0)
+                        mistake_at(k, KEYS(&c->web.listen),
+                                   "[web] listen: \"%s\" is not address:port, as in "
+                                   "127.0.0.1:%d",
+                                   c->web.listen.v[i], WEB_PORT);
+                else if (!config_address_private(address) && !*c->web.token_file)
+                        mistake_at(k, KEYS(&c->web.listen, &c->web.token_file),
+                                   "[web] listen: %s is no private address; set token_file, or "
+                                   "listen elsewhere",
+                                   address);
+}
+
 int config_check(const struct config *c, const struct config_files *files,
                  const struct conf_source *sources, struct buf *errors)
 {
-        static void (*const CHECKS[])(struct check *) = { check_lists,  check_times, check_galera,
-                                                          check_volume, check_ip,    check_probes,
-                                                          check_cluster };
+        static void (*const CHECKS[])(struct check *) = { check_lists,   check_times, check_galera,
+                                                          check_volume,  check_ip,    check_probes,
+                                                          check_cluster, check_web };
         struct check k = { .c = c, .files = files, .sources = sources, .errors = errors };
 
         for (size_t i = 0; i < ARRAY_SIZE(CHECKS); i++)

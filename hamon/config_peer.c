@@ -1,4 +1,4 @@
-/* Where the nodes of a cluster ask one another. */
+/* Where this node listens: for the other nodes, for monitors. */
 #include "hamon/config.h"
 
 #include <arpa/inet.h>
@@ -32,23 +32,55 @@ static int cut(char *copy, char **ret_address, char **ret_port)
         return 0;
 }
 
-int config_peer_listen(const char *listen, const char *address, char *ret_address, size_t size,
-                       unsigned *ret_port)
+static int where(const char *word, unsigned port, char *ret_address, size_t size,
+                 unsigned *ret_port)
 {
-        char copy[128], *at = copy, *port_text = NULL;
-        uint64_t number = PEER_PORT;
+        char copy[128], *at, *port_text;
+        uint64_t number = port;
 
-        if (!str_copy(copy, sizeof copy, *listen ? listen : address))
-                return -EINVAL;
-        if (*listen) {
-                int r = cut(copy, &at, &port_text);
-                if (r < 0 || (port_text && parse_uint(port_text, 1, 65535, &number) < 0))
-                        return -EINVAL;
-        }
-        if (!is_address(at) || !str_copy(ret_address, size, at))
+        if (!str_copy(copy, sizeof copy, word) || cut(copy, &at, &port_text) < 0 ||
+            (port_text && parse_uint(port_text, 1, 65535, &number) < 0) || !is_address(at) ||
+            !str_copy(ret_address, size, at))
                 return -EINVAL;
         *ret_port = (unsigned)number;
         return 0;
+}
+
+int config_web_listen(const char *word, char *ret_address, size_t size, unsigned *ret_port)
+{
+        return where(word, WEB_PORT, ret_address, size, ret_port);
+}
+
+int config_peer_listen(const char *listen, const char *address, char *ret_address, size_t size,
+                       unsigned *ret_port)
+{
+        if (*listen)
+                return where(listen, PEER_PORT, ret_address, size, ret_port);
+        if (!is_address(address) || !str_copy(ret_address, size, address))
+                return -EINVAL;
+        *ret_port = PEER_PORT;
+        return 0;
+}
+
+bool config_address_private(const char *address)
+{
+        static const struct {
+                uint32_t net;
+                unsigned bits;
+        } V4[] = { { 0x7f000000, 8 },  { 0x0a000000, 8 },  { 0xac100000, 12 },
+                   { 0xc0a80000, 16 }, { 0xa9fe0000, 16 }, { 0x64400000, 10 } };
+        struct in_addr v4;
+        struct in6_addr v6;
+
+        if (inet_pton(AF_INET, address, &v4) == 1) {
+                for (size_t i = 0; i < ARRAY_SIZE(V4); i++)
+                        if ((ntohl(v4.s_addr) ^ V4[i].net) >> (32 - V4[i].bits) == 0)
+                                return true;
+                return false;
+        }
+        return inet_pton(AF_INET6, address, &v6) == 1 &&
+               (IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_LINKLOCAL(&v6) ||
+                (v6.s6_addr[0] & 0xfe) == 0xfc);
 }
 
 bool config_needs_watchdog(const struct config *c)

@@ -16,6 +16,7 @@
 #include "hamon/daemon.h"
 #include "hamon/direct.h"
 #include "hamon/guard_main.h"
+#include "hamon/web/web_main.h"
 #include "lib/cli.h"
 #include <stdio.h>
 #include <string.h>
@@ -41,6 +42,7 @@ static const struct engine_row {
         { "why", NULL, why_command },
         { "takeover", NULL, takeover_command },
         { "fence-test", NULL, fence_test_command },
+        { "web", web_main, NULL },
 };
 
 int main(int argc, char **argv)

@@ -19,12 +19,13 @@
 
 #include <cmocka.h>
 
-enum { DOUBLE_ANSWERS = 4, DOUBLE_CONNS = 32 };
+enum { DOUBLE_ANSWERS = 10, DOUBLE_CONNS = 32 };
 
 struct double_script {
         bool tls, starttls; /* starttls: after its first "220 go" the rest is TLS */
         bool hang_up;       /* close as soon as somebody connects */
         bool close_after;   /* close after the greeting */
+        SSL_CTX *context;   /* with a certificate of the test's; NULL = an expired one */
         const char *greeting;
         struct {
                 const char *prefix, *answer; /* whose line begins so gets that; NULL ends */
@@ -163,7 +164,9 @@ static inline void double_start(struct double_server *s, struct loop *l,
         socklen_t len = sizeof in;
 
         *s = (struct double_server){ .loop = l, .script = *script };
-        if (script->tls || script->starttls)
+        if (script->context && SSL_CTX_up_ref(script->context))
+                s->tls = script->context;
+        else if (script->tls || script->starttls)
                 s->tls = double_tls();
         s->listener = evconnlistener_new_bind(l->base, double_accept, s,
                                               LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC |

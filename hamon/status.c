@@ -100,6 +100,7 @@ static void add_nodes(cJSON *root, const struct status_cluster *c)
                 cJSON_AddBoolToObject(o, "self", n->self);
                 cJSON_AddBoolToObject(o, "holder", n->leads);
                 cJSON_AddBoolToObject(o, "candidate", n->candidate);
+                cJSON_AddBoolToObject(o, "mounted", n->mounted);
                 cJSON_AddItemToArray(list, o);
         }
 }

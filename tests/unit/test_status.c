@@ -382,7 +382,7 @@ static struct status_cluster cluster(void)
                 .nodes = { NODE("n1", "10.0.0.11", "standby", "standby", "fit", "ok", 120,
                                 .self = true, .candidate = true),
                            NODE("n2", "10.0.0.12", "master", "master", "fit", "ok", 900,
-                                .leads = true),
+                                .leads = true, .mounted = true),
                            NODE("node-three", "10.0.0.13", "unknown", "", "unknown", "stale", -1,
                                 .self = false) },
                 .n_nodes = 3,
@@ -421,6 +421,8 @@ static void test_cluster_json(void **state)
         assert_string_equal(string(n2, "address"), "10.0.0.12");
         assert_true(number(n2, "age_ms") == 900);
         assert_true(cJSON_IsTrue(cJSON_GetObjectItem(n2, "holder")));
+        assert_true(cJSON_IsTrue(cJSON_GetObjectItem(n2, "mounted")));
+        assert_true(cJSON_IsFalse(cJSON_GetObjectItem(n3, "mounted")));
         assert_true(number(n3, "age_ms") == -1);
         assert_string_equal(string(n3, "state"), "");
         assert_true(cJSON_IsTrue(cJSON_GetObjectItem(named(nodes, "name", "n1"), "self")));

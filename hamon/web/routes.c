@@ -2,6 +2,7 @@
 #include "hamon/web/routes.h"
 
 #include "hamon/web/health.h"
+#include "hamon/web/page_answer.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,9 @@ static void answer_status(const struct view *v, const struct route *row, struct 
 
 const struct route ROUTES[] = {
         { "/health", answer_health, "200: this node is fit; 503: not, and why", NULL },
+        { "/", answer_page, "a page for people", NULL },
+        { "/page.css", answer_page_file, "its style sheet", NULL },
+        { "/page.js", answer_page_file, "its script", NULL },
         { "/status.json", answer_status, "hamon status --json, and what web knows", NULL },
 };
 
@@ -69,6 +73,7 @@ static void refuse(struct reply *r, int status, const char *text)
         buf_done(&r->body);
         r->body = (struct buf)BUF(REPLY_MAX);
         r->status = status;
+        r->keep = false;
         r->type = "text/plain; charset=utf-8";
         buf_addf(&r->body, "%s\n", text);
 }

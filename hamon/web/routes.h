@@ -17,6 +17,7 @@ struct view { /* borrowed */
 struct reply {
         int status;
         const char *type; /* Content-Type */
+        bool keep;        /* never changes: whoever has it need not ask again */
         struct buf body;
 };
 

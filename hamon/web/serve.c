@@ -165,14 +165,15 @@ static void send_reply(struct conn *c, struct reply *r, const char *more, bool h
                             "Content-Length: %zu\r\n"
                             "%s"
                             "Connection: close\r\n"
-                            "Cache-Control: no-store\r\n"
+                            "Cache-Control: %s\r\n"
                             "Content-Security-Policy: default-src 'none'; style-src 'self'; "
-                            "script-src 'self'; img-src 'self'; connect-src 'self'; "
+                            "script-src 'self'; img-src data:; connect-src 'self'; "
                             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
                             "Referrer-Policy: no-referrer\r\n"
                             "X-Content-Type-Options: nosniff\r\n"
                             "\r\n",
-                            r->status, phrase(r->status), r->type, r->body.len, more);
+                            r->status, phrase(r->status), r->type, r->body.len, more,
+                            r->keep ? "private, max-age=31536000, immutable" : "no-store");
         if (r->body.len > 0 && !headers_only &&
             evbuffer_add_reference(out, r->body.data, r->body.len, free_body, r->body.data) == 0)
                 r->body = (struct buf)BUF(0);

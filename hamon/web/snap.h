@@ -4,7 +4,7 @@
 
 #include "hamon/events.h"
 #include "lib/util.h"
-#include <cJSON.h>
+#include <cjson/cJSON.h>
 
 enum { SNAP_EVENTS = 1024 };
 

@@ -1,12 +1,16 @@
 /* The list of parts, and all of them as one. */
 #include "hamon/web/parts.h"
 
+#include "hamon/web/failover_watch.h"
+#include "hamon/web/tally.h"
 #include "lib/log.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 const struct part_row *const PARTS[] = {
+        &FAILOVER_PART,
+        &TALLY_PART,
         NULL,
 };
 

@@ -2,6 +2,7 @@
 #include "hamon/web/routes.h"
 
 #include "hamon/web/health.h"
+#include "hamon/web/metrics.h"
 #include "hamon/web/page_answer.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -35,35 +36,76 @@ static void print(cJSON *o, struct buf *out)
 static void answer_health(const struct view *v, const struct route *row, struct reply *r)
 {
         cJSON *o = cJSON_CreateObject();
+        bool ok = row->health ? row->health(v, o) : health_part(v, row->part, o);
 
-        r->status = health_of(v, row->arg, o) ? 200 : 503;
+        r->status = ok ? 200 : 503;
         r->type = JSON;
         print(o, &r->body);
         cJSON_Delete(o);
 }
 
-/* As `hamon status --json`, and what this process knows under "web". */
-static void answer_status(const struct view *v, const struct route *row, struct reply *r)
+/* What this process knows joins it under "web". */
+static cJSON *document(const struct view *v)
 {
         cJSON *o = v->snap->status ? cJSON_Duplicate(v->snap->status, true) : cJSON_CreateObject();
         cJSON *web = v->snap->extra ? cJSON_Duplicate(v->snap->extra, true) : cJSON_CreateObject();
 
-        (void)row;
         cJSON_AddNumberToObject(web, "age_ms", (double)view_age(v));
-        cJSON_AddBoolToObject(web, "silent", view_silent(v));
+        cJSON_AddBoolToObject(web, "answers", !view_silent(v));
         cJSON_AddItemToObject(o, "web", web);
+        return o;
+}
+
+static void answer_status(const struct view *v, const struct route *row, struct reply *r)
+{
+        cJSON *o = document(v);
+
+        (void)row;
         r->status = v->snap->status ? 200 : 503;
         r->type = JSON;
         print(o, &r->body);
         cJSON_Delete(o);
 }
 
+static void answer_metrics(const struct view *v, const struct route *row, struct reply *r)
+{
+        cJSON *o = document(v);
+
+        (void)row;
+        r->status = 200;
+        r->type = "text/plain; version=0.0.4; charset=utf-8";
+        metrics_print(o, view_silent(v), &r->body);
+        cJSON_Delete(o);
+}
+
+#define HEALTH(path_, health_, help_)                                                          \
+        {                                                                                      \
+                .path = (path_), .answer = answer_health, .health = (health_), .help = (help_) \
+        }
+#define PART(part_, help_)                                                          \
+        {                                                                           \
+                .path = "/health/" #part_, .answer = answer_health, .part = #part_, \
+                .help = (help_)                                                     \
+        }
+
 const struct route ROUTES[] = {
-        { "/health", answer_health, "200: this node is fit; 503: not, and why", NULL },
-        { "/", answer_page, "a page for people", NULL },
-        { "/page.css", answer_page_file, "its style sheet", NULL },
-        { "/page.js", answer_page_file, "its script", NULL },
-        { "/status.json", answer_status, "hamon status --json, and what web knows", NULL },
+        HEALTH("/health", health_node, "this node is fit"),
+        HEALTH("/master", health_master, "this node leads, and its lease is valid"),
+        HEALTH("/standby", health_standby, "this node is a standby, and fit"),
+        HEALTH("/ready", health_ready, "this node leads and is fit, or could take over"),
+        PART(smtp, "mail is taken here"),
+        PART(imap, "mail is handed out here"),
+        PART(database, "the database works on this node"),
+        PART(webmail, "webmail works here"),
+        PART(volume, "the volume is mounted here and can be written to"),
+        PART(galera, "this node's member of Galera is of use"),
+        { .path = "/", .answer = answer_page, .help = "a page for people" },
+        { .path = "/page.css", .answer = answer_page_file, .help = "its style sheet" },
+        { .path = "/page.js", .answer = answer_page_file, .help = "its script" },
+        { .path = "/status.json",
+          .answer = answer_status,
+          .help = "hamon status --json, and more" },
+        { .path = "/metrics", .answer = answer_metrics, .help = "for Prometheus" },
 };
 
 const size_t N_ROUTES = ARRAY_SIZE(ROUTES);

@@ -25,7 +25,8 @@ struct route {
         const char *path;
         void (*answer)(const struct view *v, const struct route *row, struct reply *r);
         const char *help;
-        const char *arg; /* what differs between rows of one function */
+        bool (*health)(const struct view *v, cJSON *into); /* or a part by name: health.h */
+        const char *part;
 };
 
 extern const struct route ROUTES[];

@@ -19,6 +19,8 @@
 
 enum { BACKLOG = 128, TURN_MS = 2, SWEEP_MS = 200, REST_MAX = 64 * 1024 };
 
+enum { STATUSES = 9 };
+
 enum stage { READING, WRITING, LEAVING };
 
 struct conn {
@@ -36,8 +38,9 @@ struct serve {
         size_t n_listeners;
         struct conn places[SERVE_PLACES];
         size_t n; /* that are taken */
-        uint64_t numbers;
-        bool closed; /* nobody is let in at the moment */
+        uint64_t numbers, sent_away;
+        uint64_t answered[STATUSES]; /* as in PHRASES */
+        bool closed;                 /* nobody is let in at the moment */
         struct timer turn, sweep;
         struct token *token;
         serve_fn fn;
@@ -87,6 +90,7 @@ static size_t send_away(struct serve *s, enum stage stage, size_t max)
         size_t n = 0;
 
         while (n < max && (c = oldest(s, stage))) {
+                s->sent_away += c->stage != LEAVING;
                 conn_free(c);
                 n++;
         }
@@ -119,31 +123,34 @@ static void on_sweep(void *arg)
 
         timer_set(&s->sweep, SWEEP_MS);
         for (size_t i = 0; i < SERVE_PLACES; i++)
-                if (s->places[i].be && overdue(&s->places[i], now))
+                if (s->places[i].be && overdue(&s->places[i], now)) {
+                        s->sent_away += s->places[i].stage != LEAVING;
                         conn_free(&s->places[i]);
+                }
 }
 
 /* ---- answers ---- */
 
-static const char *phrase(int status)
-{
-        static const struct {
-                int status;
-                const char *phrase;
-        } PHRASES[] = { { 200, "OK" },
+static const struct {
+        int status;
+        const char *phrase;
+} PHRASES[STATUSES] = { { 200, "OK" },
+                        { 503, "Service Unavailable" },
                         { 400, "Bad Request" },
                         { 401, "Unauthorized" },
                         { 404, "Not Found" },
                         { 405, "Method Not Allowed" },
                         { 431, "Request Header Fields Too Large" },
-                        { 500, "Internal Server Error" },
-                        { 503, "Service Unavailable" },
-                        { 505, "HTTP Version Not Supported" } };
+                        { 505, "HTTP Version Not Supported" },
+                        { 500, "Internal Server Error" } };
 
-        for (size_t i = 0; i < ARRAY_SIZE(PHRASES); i++)
-                if (PHRASES[i].status == status)
-                        return PHRASES[i].phrase;
-        return "Other";
+static size_t phrase_of(int status)
+{
+        size_t i = 0;
+
+        while (i < STATUSES - 1 && PHRASES[i].status != status)
+                i++;
+        return i;
 }
 
 static void free_body(const void *data, size_t len, void *arg)
@@ -157,8 +164,10 @@ static void free_body(const void *data, size_t len, void *arg)
 static void send_reply(struct conn *c, struct reply *r, const char *more, bool headers_only)
 {
         struct evbuffer *out = bufferevent_get_output(c->be);
+        size_t phrase = phrase_of(r->status);
 
         c->stage = WRITING;
+        c->serve->answered[phrase]++;
         evbuffer_add_printf(out,
                             "HTTP/1.1 %d %s\r\n"
                             "Content-Type: %s\r\n"
@@ -172,8 +181,8 @@ static void send_reply(struct conn *c, struct reply *r, const char *more, bool h
                             "Referrer-Policy: no-referrer\r\n"
                             "X-Content-Type-Options: nosniff\r\n"
                             "\r\n",
-                            r->status, phrase(r->status), r->type, r->body.len, more,
-                            r->keep ? "private, max-age=31536000, immutable" : "no-store");
+                            PHRASES[phrase].status, PHRASES[phrase].phrase, r->type, r->body.len,
+                            more, r->keep ? "private, max-age=31536000, immutable" : "no-store");
         if (r->body.len > 0 && !headers_only &&
             evbuffer_add_reference(out, r->body.data, r->body.len, free_body, r->body.data) == 0)
                 r->body = (struct buf)BUF(0);
@@ -381,4 +390,19 @@ void serve_free(struct serve *s)
         timer_done(&s->sweep);
         token_free(s->token);
         free(s);
+}
+
+void serve_report(const struct serve *s, cJSON *into)
+{
+        cJSON *o = cJSON_AddObjectToObject(into, "http");
+        cJSON *list = cJSON_AddArrayToObject(o, "requests");
+
+        cJSON_AddNumberToObject(o, "connections", (double)s->n);
+        cJSON_AddNumberToObject(o, "sent_away", (double)s->sent_away);
+        for (size_t i = 0; i < STATUSES; i++) {
+                cJSON *one = cJSON_CreateObject();
+                cJSON_AddNumberToObject(one, "code", PHRASES[i].status);
+                cJSON_AddNumberToObject(one, "n", (double)s->answered[i]);
+                cJSON_AddItemToArray(list, one);
+        }
 }

@@ -20,3 +20,4 @@ typedef void (*serve_fn)(void *arg, const char *path, struct reply *r);
 /* Listens where [web] listen says. It logs what is wrong. */
 int serve_new(struct loop *l, const struct config *c, serve_fn fn, void *arg, struct serve **ret);
 void serve_free(struct serve *s);
+void serve_report(const struct serve *s, cJSON *into); /* under "http" */

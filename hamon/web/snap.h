@@ -14,5 +14,6 @@ struct snap {
         const cJSON *extra;  /* an object: what the parts report, each under its name */
         const struct event_line *events; /* newest last; `ago` is as of this snapshot */
         size_t n_events;
+        uint64_t n_ever; /* of all times: those after the n_ever of an earlier snapshot are new */
         const struct event_line *now; /* last line of `hamon why`; NULL = not heard */
 };

@@ -29,6 +29,7 @@ struct source {
         struct event_line events[SNAP_EVENTS];
         msec_t happened[SNAP_EVENTS]; /* loop time */
         size_t n;
+        uint64_t n_ever;
 };
 
 /* ---- events ---- */
@@ -59,6 +60,7 @@ static void add_event(struct source *s, const struct event_line *e, msec_t happe
                 memmove(s->events, s->events + LESS, s->n * sizeof s->events[0]);
                 memmove(s->happened, s->happened + LESS, s->n * sizeof s->happened[0]);
         }
+        s->n_ever++;
         s->happened[s->n] = happened;
         s->events[s->n++] = *e;
 }
@@ -221,5 +223,6 @@ void source_snap(struct source *s, struct snap *ret)
                               .at = s->at,
                               .events = s->events,
                               .n_events = s->n,
+                              .n_ever = s->n_ever,
                               .now = s->now_known ? &s->now : NULL };
 }

@@ -43,6 +43,7 @@ static void on_round(void *arg)
         if (!extra)
                 return; /* the last one stays */
         parts_report(w->parts, extra);
+        serve_report(w->serve, extra);
         cJSON_Delete(w->extra);
         w->extra = extra;
 }

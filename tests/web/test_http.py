@@ -36,7 +36,7 @@ class Answers(unittest.TestCase):
             body = w.get("/status.json").json
             web = body.pop("web")
             self.assertEqual(body, w.status)
-            self.assertFalse(web["silent"])
+            self.assertTrue(web["answers"])
             self.assertLess(web["age_ms"], 5000)
 
     def test_head_get_and_nothing_else(self):

@@ -1,0 +1,39 @@
+/* One step of the path after the other. */
+#include "hamon/web/json.h"
+
+#include <string.h>
+
+const cJSON *json_at(const cJSON *o, const char *path)
+{
+        char key[64];
+
+        while (o && *path) {
+                size_t len = strcspn(path, ".");
+                if (len >= sizeof key)
+                        return NULL;
+                memcpy(key, path, len);
+                key[len] = '\0';
+                o = cJSON_GetObjectItemCaseSensitive(o, key);
+                path += len + (path[len] == '.');
+        }
+        return o;
+}
+
+const char *json_text(const cJSON *o, const char *path)
+{
+        const cJSON *v = json_at(o, path);
+
+        return cJSON_IsString(v) ? v->valuestring : "";
+}
+
+double json_number(const cJSON *o, const char *path, double fallback)
+{
+        const cJSON *v = json_at(o, path);
+
+        return cJSON_IsNumber(v) ? v->valuedouble : fallback;
+}
+
+bool json_true(const cJSON *o, const char *path)
+{
+        return cJSON_IsTrue(json_at(o, path));
+}

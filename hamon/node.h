@@ -115,6 +115,16 @@ struct rule node_probe_rule(const struct node *n);
 void node_probes_step(struct node *n, msec_t now, node_change_fn fn, void *arg);
 void node_probes_forget(struct node *n);
 
+enum voucher {
+        VOUCH_NONE,   /* nobody asks this service */
+        VOUCH_UNSURE, /* not all answered lately, none fails for long enough to count */
+        VOUCH_WORKS,  /* every vital question was answered, the last time too */
+        VOUCH_HUNG,   /* one fails for long enough to count */
+};
+/* What our own probes say of a service: Docker's healthcheck is a second opinion only, for it also
+ * fails where its command came too late on a busy machine. */
+enum voucher node_probes_vouch(const struct node *n, const struct service *s);
+
 /* Step the checks and judge the node. Returns true if fitness or reason changed. */
 bool node_eval(struct node *n, enum fold fold, msec_t now, node_change_fn fn, void *arg);
 

@@ -37,6 +37,31 @@ void node_probe(struct node *n, enum probe which, struct finding f, const char *
         verdict_step(&p->state, &rule, f, now);
 }
 
+/* A vital question to this service, that is asked. */
+static bool is_asked(const struct node *n, const struct service *s, enum probe p)
+{
+        return str_eq(PROBES[p].service, s->name) && config_probe_on(n->config, p) &&
+               config_probe_vital(n->config, p);
+}
+
+enum voucher node_probes_vouch(const struct node *n, const struct service *s)
+{
+        enum voucher v = VOUCH_NONE;
+
+        if (!n->probing || !n->led)
+                return v;
+        for (size_t i = 0; i < PROBE_COUNT_; i++) {
+                const struct check_state *c = &n->probes[i].state;
+                if (!is_asked(n, s, (enum probe)i))
+                        continue;
+                if (check_counts(c))
+                        return VOUCH_HUNG;
+                bool works = c->verdict == V_UP && c->last == RES_PASS && !c->bad;
+                v = works && v != VOUCH_UNSURE ? VOUCH_WORKS : VOUCH_UNSURE;
+        }
+        return v;
+}
+
 void node_probes_step(struct node *n, msec_t now, node_change_fn fn, void *arg)
 {
         struct rule rule = node_probe_rule(n);

@@ -99,6 +99,12 @@ enum verdict verdict_step(struct check_state *c, const struct rule *rule, struct
         return c->verdict == V_UNKNOWN && !c->bad ? set(c, V_UP, now) : c->verdict; /* RES_WAIT */
 }
 
+bool check_counts(const struct check_state *c)
+{
+        return c->seen && c->bad && c->last == RES_FAIL &&
+               (c->verdict == V_SUSPECT || c->verdict == V_DOWN);
+}
+
 msec_t verdict_next(const struct check_state *c, const struct rule *rule, msec_t now)
 {
         msec_t at = c->fresh_at + rule->stale, grace_ends = c->bad_since + rule->grace;

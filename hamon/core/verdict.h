@@ -47,6 +47,9 @@ struct check_state { /* zeroed = never asked */
 enum verdict verdict_step(struct check_state *c, const struct rule *rule, struct finding f,
                           msec_t now);
 
+/* Failing for long enough to count: only grace keeps it from being down, or it is. */
+bool check_counts(const struct check_state *c);
+
 /* When the verdict would change if nothing else happened: ms (> 0) from now until grace or
  * staleness runs out; -1 = never, or it already has and the next step will say so. Lets the daemon
  * wake exactly then, and never spin. */

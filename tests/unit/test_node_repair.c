@@ -92,6 +92,33 @@ static void test_containers(void **state)
         }
 }
 
+/* Docker's healthcheck is a second opinion where we ask ourselves: on a busy machine its command
+ * comes too late, and nothing hangs. */
+static void test_second_opinion(void **state)
+{
+        static const char UNHEALTHY[] = MASTER_OK
+                " dovecot-mailcow=running/unhealthy nginx-mailcow=running postfix-mailcow=running";
+
+        (void)state;
+        begin();
+        containers(UNHEALTHY);
+        rounds(2 * GRACE / TICK, 0);
+        hung_is("none");
+        assert_node(FIT, REASON_CONTAINER_UNHEALTHY); /* told, and no more */
+        rounds(1, IMAPS);
+        hung_is("none"); /* one sample is no news */
+        rounds(2, IMAPS);
+        hung_is("dovecot-mailcow");
+        rounds(GRACE / TICK + 2, IMAPS);
+        assert_node(UNFIT, REASON_CONTAINER_UNHEALTHY);
+        rounds(3, 0);
+        hung_is("none");
+        assert_node(FIT, REASON_CONTAINER_UNHEALTHY);
+        containers(RUNNING);
+        rounds(3, 0);
+        assert_node(FIT, REASON_OK);
+}
+
 /* Others fail too: then it is they. */
 static void test_others(void **state)
 {
@@ -118,7 +145,7 @@ int main(void)
 {
 #define CASE(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
         const struct CMUnitTest tests[] = { CASE(test_probes), CASE(test_containers),
-                                            CASE(test_others) };
+                                            CASE(test_second_opinion), CASE(test_others) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

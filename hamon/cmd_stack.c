@@ -36,6 +36,7 @@ struct went { /* how an operation went */
 struct act {
         struct step *step;
         struct stack *stack;
+        enum stack_part part;
         struct timer pulse;
         struct went *into;
         struct went deed, look;
@@ -154,13 +155,29 @@ static void add_missing(struct act *a, struct buf *text)
 
 /* ---- the steps ---- */
 
-static int with_stack(struct step *s, int (*run)(struct act *a))
+/* 0, or an exit code. */
+static int part_of(struct step *s, enum stack_part *ret)
+{
+        enum stack_part part = PART_ALL;
+
+        while (s->part && part < PART_COUNT_ && !str_eq(s->part, STACK_PARTS[part]))
+                part++;
+        if (part == PART_COUNT_) {
+                step_end(s, STEP_FAILED, "--part wants all, mail, early or rest: %s", s->part);
+                return EX_USAGE;
+        }
+        *ret = part;
+        return 0;
+}
+
+static int with_stack(struct step *s, enum stack_part part, int (*run)(struct act *a))
 {
         struct act *a = calloc(1, sizeof *a);
         if (!a)
                 return step_end_error(s, -ENOMEM, "the stack");
 
         a->step = s;
+        a->part = part;
         int r = loop_init(&s->loop);
         if (r == 0)
                 r = timer_init(&a->pulse, &s->loop, on_pulse, a);
@@ -186,7 +203,7 @@ static const struct stack_member *look_for_first(struct act *a)
 /* What taking mail needs is started first, and let in as soon as it listens. */
 static void start_mail(struct act *a, struct stack_request rq)
 {
-        rq.mail = true;
+        rq.part = PART_MAIL;
         operate(a, rq, &a->deed);
         if (a->deed.result != STACK_DONE || a->deed.changed == 0)
                 return;
@@ -215,22 +232,23 @@ static int start_run(struct act *a)
 {
         CLEANUP(buf_done) struct buf text = BUF(16384);
         struct step *s = a->step;
-        const struct stack_request rq = { .goal = STACK_START,
-                                          .set = s->warm ? SET_WARM : SET_ACTIVE,
-                                          .may = s->warm ? NULL : may_start };
+        struct stack_request rq = { .goal = STACK_START,
+                                    .set = s->warm ? SET_WARM : SET_ACTIVE,
+                                    .may = s->warm ? NULL : may_start };
 
-        if (s->warm)
+        rq.part = a->part;
+        if (s->warm || a->part == PART_EARLY)
                 operate(a, rq, &a->deed);
         else
                 start_behind_door(a, rq);
         buf_adds(&text, s->refused ? s->why : a->deed.text);
-        if (!s->refused)
+        if (!s->refused && a->part == PART_ALL)
                 add_missing(a, &text);
         return end(a, &a->deed, buf_str(&text));
 }
 
 /* May what writes to the volume be started here? 0, or how it ended. */
-static int may_write(struct step *s)
+static int may_write(struct step *s, enum stack_part part)
 {
         const struct config *c = &s->config;
         struct volume_mnt m;
@@ -238,7 +256,7 @@ static int may_write(struct step *s)
         if (!step_confirm(s, "This starts the services that write to the shared volume.") ||
             !step_may(s))
                 return step_end_refused(s);
-        if (c->volume.provider != CONFIG_NONE && *c->volume.mount &&
+        if (part != PART_EARLY && c->volume.provider != CONFIG_NONE && *c->volume.mount &&
             (volume_mnt_look(c->volume.mount, &m) < 0 || m.count == 0))
                 return step_end(s, STEP_FAILED, "the volume is not mounted on %s", c->volume.mount);
         return 0;
@@ -246,9 +264,12 @@ static int may_write(struct step *s)
 
 static int start(struct step *s)
 {
-        int r = s->warm ? 0 : may_write(s);
+        enum stack_part part;
+        int r = part_of(s, &part);
 
-        return r != 0 ? r : with_stack(s, start_run);
+        if (r == 0 && !s->warm)
+                r = may_write(s, part);
+        return r != 0 ? r : with_stack(s, part, start_run);
 }
 
 /* One service of the active set that hangs: it gets little time to end by itself, for it will not.
@@ -282,25 +303,29 @@ static int restart(struct step *s)
                 step_end(s, STEP_FAILED, "want --only SERVICE");
                 return EX_USAGE;
         }
-        int r = may_write(s);
+        int r = may_write(s, PART_ALL);
         if (r != 0)
                 return r;
         s->config.stack.stop_timeout = MIN(s->config.stack.stop_timeout, RESTART_STOP_MS);
-        return with_stack(s, restart_run);
+        return with_stack(s, PART_ALL, restart_run);
 }
 
 static int stop_run(struct act *a)
 {
         operate(a,
                 (struct stack_request){ .goal = STACK_STOP,
-                                        .set = a->step->warm ? SET_WARM : SET_ACTIVE },
+                                        .set = a->step->warm ? SET_WARM : SET_ACTIVE,
+                                        .part = a->part },
                 &a->deed);
         return end(a, &a->deed, a->deed.text);
 }
 
 static int stop(struct step *s)
 {
-        return with_stack(s, stop_run);
+        enum stack_part part;
+        int r = part_of(s, &part);
+
+        return r != 0 ? r : with_stack(s, part, stop_run);
 }
 
 static int drain_run(struct act *a)
@@ -326,15 +351,18 @@ static int drain_run(struct act *a)
 
 static int drain(struct step *s)
 {
-        return with_stack(s, drain_run);
+        return with_stack(s, PART_ALL, drain_run);
 }
 
 static const struct step_verb VERBS[] = {
         { .name = "start",
-          .flags = STEP_COMMON | STEP_REPAIR | STEP_SET,
+          .flags = STEP_COMMON | STEP_REPAIR | STEP_SET | STEP_PART,
           .timeout = START_MS,
           .run = start },
-        { .name = "stop", .flags = STEP_COMMON | STEP_SET, .timeout = STOP_MS, .run = stop },
+        { .name = "stop",
+          .flags = STEP_COMMON | STEP_SET | STEP_PART,
+          .timeout = STOP_MS,
+          .run = stop },
         { .name = "restart",
           .flags = STEP_COMMON | STEP_REPAIR | STEP_ONLY,
           .timeout = RESTART_MS,

@@ -19,6 +19,8 @@
 enum service_part {
         SERVICE_PLAIN,
         SERVICE_MAIL,  /* taking mail needs it: started before what is for people */
+        SERVICE_EARLY, /* so too, and none of its data is on the volume: it need not wait for that
+                        */
         SERVICE_FIRST, /* takes mail: so too, and stopped before all others */
         SERVICE_RIVAL, /* starts and restarts containers by itself: stopped where it is ignored */
 };

@@ -158,7 +158,7 @@ static void on_list(void *arg, const struct http_result *r)
                 return;
         }
         if (first) {
-                stack_plan_aim(p, s->rq.goal, s->rq.set, s->rq.mail, s->rq.only);
+                stack_plan_aim(p, s->rq.goal, s->rq.set, s->rq.part, s->rq.only);
                 s->phase = PHASE_JOBS;
         } else {
                 for (size_t i = 0; i < s->plan.n; i++)

@@ -38,11 +38,11 @@ struct stack_outcome {
 struct stack_request {
         enum stack_goal goal;
         enum set set;
-        bool mail;        /* of the set, what taking mail needs */
-        const char *only; /* this service alone; NULL = the set. Copied */
-        unsigned so_far;  /* what operations before, which this one completes, have changed */
-        msec_t deadline;  /* of a look or a start, from now on; 0 = 60 s. A stop has its own:
-                             stop_timeout + kill_after + kill_wait */
+        enum stack_part part; /* of the set */
+        const char *only;     /* this service alone; NULL = the set. Copied */
+        unsigned so_far;      /* what operations before, which this one completes, have changed */
+        msec_t deadline;      /* of a look or a start, from now on; 0 = 60 s. A stop has its own:
+                                 stop_timeout + kill_after + kill_wait */
 
         void *arg;
         /* Asked right before each start: false ends the operation with nothing more sent. NULL =

@@ -90,12 +90,30 @@ static void copy_address(const cJSON *o, struct stack_member *m)
         m->address[0] = '\0';
 }
 
+/* Does the container get a directory below `dir`? Docker makes one that is missing, and the volume
+ * is never mounted over what somebody wrote into the bare directory. Of a named volume that lies
+ * there it says no path, but to start such a container without it fails, and harms nothing. */
+static bool mounts_below(const cJSON *o, const char *dir)
+{
+        size_t len = strlen(dir);
+        const cJSON *one;
+
+        cJSON_ArrayForEach(one, field(o, "Mounts"))
+        {
+                const char *source = field_str(one, "Source");
+                if (len > 0 && strncmp(source, dir, len) == 0 &&
+                    (source[len] == '/' || source[len] == '\0'))
+                        return true;
+        }
+        return false;
+}
+
 static int parse_item(const cJSON *o, const char *project, stack_classify_fn classify, void *arg,
                       struct stack_plan *p)
 {
         const cJSON *labels = field(o, "Labels");
         const char *needs = cJSON_GetStringValue(field(labels, LABEL_NEEDS));
-        struct stack_service service = { .set = SET_IGNORED, .needs = "" };
+        struct stack_service service = { .set = SET_IGNORED, .needs = "", .volume = "" };
         struct stack_member *m;
 
         if (!cJSON_IsObject(o) || !cJSON_IsString(field(o, "State")))
@@ -121,6 +139,7 @@ static int parse_item(const cJSON *o, const char *project, stack_classify_fn cla
         m->optional = service.optional;
         m->first = service.first;
         m->mail = service.mail;
+        m->early = service.early && !mounts_below(o, service.volume);
         m->port = service.port;
         m->rival = service.rival;
         if (needs)

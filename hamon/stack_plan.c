@@ -1,6 +1,7 @@
 /* Starting goes along the dependencies, stopping against them; what was to be stopped first is
- * waited for by all others. Dependencies are names, so who is needed but belongs to another set, or
- * has no container, is waited for by nobody. */
+ * waited for by all others; after it those that mail needs are told at once, for dovecot alone
+ * takes a second to end (it waits for its logger). Dependencies are names, so who is needed but
+ * belongs to another set, or has no container, is waited for by nobody. */
 #include "hamon/stack_plan.h"
 
 #include <string.h>
@@ -53,7 +54,25 @@ bool stack_plan_met(const struct stack_member *m)
         return m->stop ? !stack_is_up(m->state) : m->state == CTR_RUNNING;
 }
 
-void stack_plan_aim(struct stack_plan *p, enum stack_goal goal, enum set set, bool mail,
+const char *const STACK_PARTS[PART_COUNT_] = {
+        [PART_ALL] = "all", [PART_MAIL] = "mail", [PART_EARLY] = "early", [PART_REST] = "rest"
+};
+
+static bool belongs(const struct stack_member *m, enum stack_part part)
+{
+        switch (part) {
+        case PART_MAIL:
+                return m->mail;
+        case PART_EARLY:
+                return m->early;
+        case PART_REST:
+                return !m->mail;
+        default:
+                return true;
+        }
+}
+
+void stack_plan_aim(struct stack_plan *p, enum stack_goal goal, enum set set, enum stack_part part,
                     const char *only)
 {
         p->goal = goal;
@@ -61,8 +80,9 @@ void stack_plan_aim(struct stack_plan *p, enum stack_goal goal, enum set set, bo
         for (size_t i = 0; i < p->n; i++) {
                 struct stack_member *m = &p->v[i];
                 bool named = only && strcmp(m->service, only) == 0;
-                bool rival = m->rival && (goal == STACK_STOP || set == SET_ACTIVE);
-                bool concerned = only ? named : (m->set == set && (m->mail || !mail)) || rival;
+                bool rival =
+                        m->rival && part != PART_EARLY && (goal == STACK_STOP || set == SET_ACTIVE);
+                bool concerned = only ? named : (m->set == set && belongs(m, part)) || rival;
 
                 m->stop = goal == STACK_STOP || (rival && !only);
                 m->turn = goal == STACK_LOOK || concerned ? TURN_WAITING : TURN_NONE;
@@ -80,6 +100,8 @@ static bool waits_for(const struct stack_member *m, const struct stack_member *o
                 return needs(m, other);
         if (m->first || other->first)
                 return !m->first;
+        if (m->mail && other->mail) /* nobody brings them anything to pass on any more */
+                return false;
         return needs(other, m);
 }
 

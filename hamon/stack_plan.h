@@ -20,6 +20,14 @@ enum stack_goal {
         STACK_STOP,  /* the set does not run */
 };
 
+enum stack_part { /* of the set */
+                  PART_ALL,
+                  PART_MAIL,  /* what taking mail needs */
+                  PART_EARLY, /* of that, what can do without the volume */
+                  PART_REST,  /* what mail can do without */
+                  PART_COUNT_
+};
+
 enum stack_turn {               /* of one container within one operation */
                   TURN_NONE,    /* it is no concern of this operation */
                   TURN_WAITING, /* for others */
@@ -35,6 +43,7 @@ struct stack_member {
         bool optional;
         bool first;    /* it is stopped before all others */
         bool mail;     /* taking mail needs it */
+        bool early;    /* so too, and it mounts nothing of the shared volume */
         unsigned port; /* where it has to listen for that, inside its container; 0 = nowhere */
         bool rival;    /* an ignored service that starts containers by its own rules */
 
@@ -63,14 +72,15 @@ struct stack_plan {
 /* The services in a label com.docker.compose.depends_on: "a:service_started:false,b:…". */
 void stack_plan_parse_needs(const char *label, char dst[STACK_NEEDS_SIZE]);
 
-/* Give each member its part in the operation. With `mail`, what of the set taking mail needs; with
- * `only`, that service and no other. Starting the active set, and stopping whatever, also stops the
- * rivals. */
-void stack_plan_aim(struct stack_plan *p, enum stack_goal goal, enum set set, bool mail,
+/* Give each member its part in the operation. With `only`, that service and no other. Starting the
+ * active set (but for what is early), and stopping whatever, also stops the rivals. */
+void stack_plan_aim(struct stack_plan *p, enum stack_goal goal, enum set set, enum stack_part part,
                     const char *only);
 
 /* The next member whose turn it is, now TURN_BUSY; -1 = there is none now. */
 ssize_t stack_plan_next(struct stack_plan *p);
+extern const char *const STACK_PARTS[PART_COUNT_]; /* all, mail, early, rest */
+
 /* True once nobody waits and nobody is busy. */
 bool stack_plan_over(const struct stack_plan *p);
 

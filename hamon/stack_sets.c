@@ -16,7 +16,9 @@ void stack_sets_classify(void *arg, const char *service, struct stack_service *r
                 ret->set = SET_WARM;
         ret->optional = ret->set == SET_IGNORED || strlist_has(&c->stack.optional, service);
         ret->first = row && row->part == SERVICE_FIRST;
-        ret->mail = row && (row->part == SERVICE_FIRST || row->part == SERVICE_MAIL);
+        ret->early = row && row->part == SERVICE_EARLY;
+        ret->mail = ret->first || ret->early || (row && row->part == SERVICE_MAIL);
+        ret->volume = c->volume.mount;
         ret->port = row ? row->port : 0;
         ret->rival = row && row->part == SERVICE_RIVAL && ret->set == SET_IGNORED;
 }

@@ -24,6 +24,7 @@ static const struct {
         { "--silent", STEP_SILENT }, { "--timeout", STEP_TIMEOUT },
         { "--set", STEP_SET },       { "--fence", STEP_FENCE },
         { "--off", STEP_OFF },       { "--only", STEP_ONLY },
+        { "--part", STEP_PART },
 };
 
 /* ---- how it ends ---- */
@@ -185,7 +186,7 @@ static int bad_argument(const struct step *s, const char *what, const char *arg)
         return EX_USAGE;
 }
 
-enum { STEP_VALUES = STEP_TIMEOUT | STEP_SET | STEP_FENCE | STEP_OFF | STEP_ONLY };
+enum { STEP_VALUES = STEP_TIMEOUT | STEP_SET | STEP_FENCE | STEP_OFF | STEP_ONLY | STEP_PART };
 
 /* What follows a flag. 0, or an exit code. */
 static int take_value(struct step *s, enum step_flag flag, const char *value)
@@ -201,6 +202,9 @@ static int take_value(struct step *s, enum step_flag flag, const char *value)
                 break;
         case STEP_ONLY:
                 s->only = value;
+                break;
+        case STEP_PART:
+                s->part = value;
                 break;
         case STEP_SET:
                 if (!warm && strcmp(value, "active") != 0)

@@ -34,6 +34,7 @@ enum step_flag {
         STEP_FENCE = 1 << 7, /* --fence NODE,… */
         STEP_OFF = 1 << 8,   /* --off NODE,… */
         STEP_ONLY = 1 << 9,  /* --only SERVICE */
+        STEP_PART = 1 << 10, /* --part of the set */
 };
 
 enum { STEP_COMMON = STEP_JSON | STEP_TIMEOUT, STEP_REPAIR = STEP_NO_LEASE | STEP_YES };
@@ -64,6 +65,7 @@ struct step {
         bool warm;                /* --set warm; else the active set */
         const char *fence, *off;  /* names with commas between them; NULL = none */
         const char *only;         /* a service; NULL = none */
+        const char *part;         /* of the set, a word; NULL = all of it */
 
         struct step_grant grant; /* as last heard */
         msec_t valid_until;      /* of our lease, on clock_ms() */

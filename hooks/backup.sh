@@ -13,7 +13,10 @@ if [ "$HAMON_MODE" = fence ]; then # the lease is lost: nobody is asked, nobody 
 fi
 
 step volume status >/dev/null # no port closes before the provider has answered
-[ "$HAMON_MODE" != switchover ] || step stack drain
+if [ "$HAMON_MODE" = switchover ]; then
+	step stack stop --part rest || : # mail is still taken meanwhile
+	step stack drain
+fi
 step stack stop --set active # postfix first
 
 # The address goes once nothing sends from it any more, while the volume is written out.

@@ -20,8 +20,12 @@ all() {
 # A service that hangs is restarted first: for that nobody outside need answer.
 [ -z "${HAMON_REPAIR:-}" ] || step stack restart --only "$HAMON_REPAIR" || :
 
+# What takes mail and needs no volume (rspamd, slow to start) starts while that is on its way.
+step stack start --part early &
+early=$!
 step volume attach
 step volume mount
+wait "$early" || : # with the others, then
 
 # The address moves while containers start: ports are closed until they do, and senders try again.
 # Not earlier: the provider does one thing at a time with a server.

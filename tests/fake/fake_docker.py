@@ -15,7 +15,8 @@ REF is a compose service name (the newest container of that name) or an id. Defa
     exec REF              the three exec_* events of a health probe
     restarting REF [CODE] die, and the state is then "restarting" (restart policy)
     set REF key=value …   change without an event: state health code restarts oom service project
-                          pid (of the first process, told while it is up; 0 at first), address,
+                          pid (of the first process, told while it is up; 0 at first), address, source (of
+                          its mount),
                           depends (the label), and those of fake_docker_deeds.py
     forget REF            remove without an event
     clear                 remove all without an event

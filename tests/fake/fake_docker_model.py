@@ -30,7 +30,7 @@ class Container(Mind):
         self.state, self.health, self.code = state, health, int(code)
         self.check = health != "none"
         self.restarts, self.oom, self.pid = 0, False, 0
-        self.address, self.depends = "172.22.1.9", "none"
+        self.address, self.depends, self.source = "172.22.1.9", "none", "/var/lib/docker/vol"
         self.init_mind()
         self.created = time.time() - 100
         self.started = self.created + 1 if state != "created" else 0
@@ -61,7 +61,8 @@ class Container(Mind):
                 "Labels": self.labels(), "State": self.state, "Status": self.status(),
                 "HostConfig": {"NetworkMode": self.project + "_mailcow-network"},
                 "NetworkSettings": {"Networks": {"net": {"IPAddress": self.address}}},
-                "Mounts": [{"Type": "volume", "Name": "vol", "Destination": "/var", "RW": True}]}
+                "Mounts": [{"Type": "volume", "Name": "vol", "Destination": "/var", "RW": True,
+                            "Source": self.source}]}
 
     def detail(self):
         up = self.state in ("running", "paused", "restarting")

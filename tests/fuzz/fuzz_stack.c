@@ -20,7 +20,7 @@ static void run_through(struct stack_plan *p, enum stack_goal goal)
 {
         size_t turns = 0;
 
-        stack_plan_aim(p, goal, SET_ACTIVE, false, NULL);
+        stack_plan_aim(p, goal, SET_ACTIVE, PART_ALL, NULL);
         while (!stack_plan_over(p)) {
                 ssize_t i = stack_plan_next(p);
                 if (i < 0 || (size_t)i >= p->n || ++turns > p->n)

@@ -145,6 +145,38 @@ static void test_restart(void **state)
         assert_null(strstr(say("deeds"), "stop:ofelia"));
 }
 
+/* rspamd needs nothing of the volume, unless somebody put it there. */
+static void test_early(void **state)
+{
+        char text[256];
+
+        (void)state;
+        say("add 1 service=rspamd-mailcow state=exited");
+        umount2(volume, MNT_DETACH);
+        STEP(64, "--part wants all, mail, early or rest: most", "stack", "start", "--part", "most");
+        sx.lease->mood = LEASE_NO;
+        STEP(1, "we do not have the lease", "stack", "start", "--part", "early");
+        lease_reset();
+        STEP(0, "stack start: 1 of 1 had to be started\n", "stack", "start", "--part", "early");
+        assert_non_null(strstr(say("deeds"), "start:rspamd-mailcow"));
+        assert_null(strstr(say("deeds"), "start:redis-mailcow"));
+        STEP(1, "the volume is not mounted", "stack", "start", "--part", "mail");
+
+        say("die rspamd-mailcow");
+        snprintf(text, sizeof text, "set rspamd-mailcow source=%s/rspamd", volume);
+        say(text);
+        STEP(0, "stack start: 0 of 0 had to be started\n", "stack", "start", "--part", "early");
+        snprintf(text, sizeof text, "set rspamd-mailcow source=%s-else/rspamd", volume);
+        say(text);
+        STEP(0, "stack start: 1 of 1 had to be started\n", "stack", "start", "--part", "early");
+
+        say("start redis-mailcow");
+        say("start ofelia-mailcow");
+        STEP(0, "stack stop: 1 of 1 had to be stopped\n", "stack", "stop", "--part", "rest");
+        assert_non_null(strstr(say("deeds"), "stop/2:ofelia-mailcow"));
+        assert_null(strstr(say("deeds"), "/2:redis-mailcow"));
+}
+
 static void test_lease(void **state)
 {
         (void)state;
@@ -357,10 +389,11 @@ static void test_lock(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(test_words),          TEST(test_life),    TEST(test_lease),
-                TEST(test_lease_runs_out), TEST(test_restart), TEST(test_volume),
-                TEST(test_drain),          TEST(test_door),    TEST(test_missing),
-                TEST(test_no_engine),      TEST(test_lock),    TEST(test_mail_first),
+                TEST(test_words),          TEST(test_life),      TEST(test_lease),
+                TEST(test_lease_runs_out), TEST(test_restart),   TEST(test_volume),
+                TEST(test_drain),          TEST(test_door),      TEST(test_missing),
+                TEST(test_early),          TEST(test_no_engine), TEST(test_lock),
+                TEST(test_mail_first),
         };
 
         return cmocka_run_group_tests(tests, start_all, stop_all);

@@ -29,6 +29,10 @@ struct given { /* NULL = nothing of the kind */
 static char lines[LINES_MAX][64];
 static size_t n_lines;
 
+/* Overlaps with the next two steps; so it is kept apart: before which line it began and ended. */
+#define EARLY "stack start --part early"
+static int early_began, early_ended;
+
 static int setup(void **state)
 {
         hook_setup(state);
@@ -44,9 +48,14 @@ static void read_lines(void)
         char *rest = NULL;
 
         n_lines = 0;
+        early_began = early_ended = -1;
         if (read_file(at(&tmp, "steps"), 64 * 1024, &text, NULL) < 0)
                 return;
         for (char *l = strtok_r(text, "\n", &rest); l; l = strtok_r(NULL, "\n", &rest)) {
+                if (str_eq(l + 2, EARLY)) {
+                        *(*l == '+' ? &early_began : &early_ended) = (int)n_lines;
+                        continue;
+                }
                 assert_true(n_lines < LINES_MAX);
                 str_copy(lines[n_lines++], sizeof lines[0], l);
         }
@@ -153,6 +162,7 @@ static void assert_line(size_t i, const char *want)
 /* A step before which all others have ended stands alone; those that end in '&' may overlap with
  * the next one. */
 #define LABEL "volume label --timeout 5s"
+#define REST  "stack stop --part rest"
 
 static const struct scenario {
         const char *hook, *mode;
@@ -168,7 +178,7 @@ static const struct scenario {
             "probe --wait 60" } },
         { "backup.sh",
           "switchover",
-          { "volume status", "stack drain", "stack stop --set active", "ip release&",
+          { "volume status", REST, "stack drain", "stack stop --set active", "ip release&",
             "volume umount", "volume detach" } },
         { "backup.sh",
           "demote",
@@ -246,12 +256,14 @@ static void test_side_by_side(void **unused)
 
 /* ---- failures ---- */
 
-/* The address in a fence and the label are the steps whose failure is only told. What is told;
- * NULL: it fails the hook. */
+/* The address in a fence, the label, and what is stopped before mail is, are the steps whose
+ * failure is only told. What is told; NULL: it fails the hook. */
 static const char *told_only(const struct scenario *s, const char *name)
 {
         if (strcmp(name, LABEL) == 0)
                 return LABEL " says no";
+        if (strcmp(name, REST) == 0)
+                return REST " says no";
         return strcmp(s->mode, "fence") == 0 && strcmp(name, "ip release") == 0
                        ? "the address could not be taken from this node"
                        : NULL;
@@ -407,9 +419,30 @@ static void test_the_label_delays_nothing(void **unused)
         assert_true(when('-', LABEL) > when('+', "probe --wait 60"));
 }
 
+/* What needs no volume starts while that is on its way, and whatever comes of it, the whole set is
+ * started after it. */
+static void test_early(void **unused)
+{
+        static const char SET[] = "stack start --set active";
+
+        (void)unused;
+        run_hook("master.sh",
+                 &(struct given){ .mode = "promote", .slow = EARLY, .beside = "volume mount" });
+        assert_int_equal(result.end, HOOK_OK);
+        assert_in_range(early_began, 0, when('+', "volume mount"));
+        assert_in_range(early_ended, when('+', "volume mount") + 1, when('+', SET));
+        for (int code = 1; code < 76; code += 74) {
+                run_hook("master.sh",
+                         &(struct given){ .mode = "promote", .fail = EARLY, .code = code });
+                assert_int_equal(result.end, HOOK_OK);
+                assert_true(early_ended >= 0 && when('-', SET) >= early_ended);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                TEST(test_early),
                 TEST(test_success),
                 TEST(test_side_by_side),
                 TEST(test_failure_at_each_step),

@@ -12,7 +12,7 @@
 static struct stack_plan plan;
 
 /* "r d<r p!<x s? w~ t+": a service each, what it needs, '!' first to stop, '?' warm, '~' a rival,
- * '+' for taking mail. */
+ * '+' for taking mail, '^' for that and without the volume. */
 static void make(const char *text)
 {
         char word[64];
@@ -28,7 +28,8 @@ static void make(const char *text)
                 for (; *p && *p != '<'; p++) {
                         m->first = m->first || *p == '!';
                         m->rival = m->rival || *p == '~';
-                        m->mail = m->mail || *p == '+';
+                        m->early = m->early || *p == '^';
+                        m->mail = m->mail || *p == '+' || *p == '^';
                         m->set = *p == '?' ? SET_WARM : m->rival ? SET_IGNORED : m->set;
                 }
                 for (p += *p == '<'; *p; p++)
@@ -77,14 +78,16 @@ static void test_orders(void **state)
                 { "p! d<p m? w~", "d", "d", "d" },       /* one alone */
                 { "a! b! c", NULL, "abc", "ab c" },
                 { "ab<c c", NULL, "c a", "a c" },
+                { "r+ d+<r p!+ s^<d", NULL, "rp d s", "p rds" }, /* nobody brings them work */
+                { "r+ d+<r p!+ s^<d n<dr", NULL, "rp d sn", "p sn rd" },
         };
 
         (void)state;
         for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
                 make(ROWS[i].members);
-                stack_plan_aim(&plan, STACK_START, SET_ACTIVE, false, ROWS[i].only);
+                stack_plan_aim(&plan, STACK_START, SET_ACTIVE, PART_ALL, ROWS[i].only);
                 assert_string_equal(waves(), ROWS[i].started);
-                stack_plan_aim(&plan, STACK_STOP, SET_ACTIVE, false, ROWS[i].only);
+                stack_plan_aim(&plan, STACK_STOP, SET_ACTIVE, PART_ALL, ROWS[i].only);
                 assert_string_equal(waves(), ROWS[i].stopped);
         }
 }
@@ -93,7 +96,7 @@ static void test_aim(void **state)
 {
         (void)state;
         make("a b? w~");
-        stack_plan_aim(&plan, STACK_START, SET_ACTIVE, false, NULL);
+        stack_plan_aim(&plan, STACK_START, SET_ACTIVE, PART_ALL, NULL);
         assert_int_equal(plan.v[0].turn, TURN_WAITING);
         assert_false(plan.v[0].stop);
         assert_int_equal(plan.v[1].turn, TURN_NONE);
@@ -101,25 +104,35 @@ static void test_aim(void **state)
         assert_true(plan.v[2].stop); /* a rival is stopped, also where others are started */
 
         make("a b+ c+? w~ d+");
-        stack_plan_aim(&plan, STACK_START, SET_ACTIVE, true, NULL);
+        stack_plan_aim(&plan, STACK_START, SET_ACTIVE, PART_MAIL, NULL);
         assert_int_equal(plan.v[0].turn, TURN_NONE);
         assert_int_equal(plan.v[1].turn, TURN_WAITING);
         assert_int_equal(plan.v[2].turn, TURN_NONE);
         assert_int_equal(plan.v[3].turn, TURN_WAITING);
         assert_int_equal(plan.v[4].turn, TURN_WAITING);
 
+        for (enum stack_part part = PART_EARLY; part <= PART_REST; part++) {
+                make("a b+ c^? w~ d^");
+                stack_plan_aim(&plan, STACK_STOP, SET_ACTIVE, part, NULL);
+                assert_int_equal(plan.v[0].turn, part == PART_REST ? TURN_WAITING : TURN_NONE);
+                assert_int_equal(plan.v[1].turn, TURN_NONE);
+                assert_int_equal(plan.v[2].turn, TURN_NONE);
+                assert_int_equal(plan.v[3].turn, part == PART_REST ? TURN_WAITING : TURN_NONE);
+                assert_int_equal(plan.v[4].turn, part == PART_REST ? TURN_NONE : TURN_WAITING);
+        }
+
         make("a b? w~");
-        stack_plan_aim(&plan, STACK_START, SET_WARM, false, NULL);
+        stack_plan_aim(&plan, STACK_START, SET_WARM, PART_ALL, NULL);
         assert_int_equal(plan.v[0].turn, TURN_NONE);
         assert_int_equal(plan.v[1].turn, TURN_WAITING);
         assert_int_equal(plan.v[2].turn, TURN_NONE);
 
-        stack_plan_aim(&plan, STACK_STOP, SET_WARM, false, NULL);
+        stack_plan_aim(&plan, STACK_STOP, SET_WARM, PART_ALL, NULL);
         assert_int_equal(plan.v[0].turn, TURN_NONE);
         assert_true(plan.v[1].stop);
         assert_int_equal(plan.v[2].turn, TURN_WAITING);
 
-        stack_plan_aim(&plan, STACK_LOOK, SET_WARM, false, NULL);
+        stack_plan_aim(&plan, STACK_LOOK, SET_WARM, PART_ALL, NULL);
         for (size_t i = 0; i < plan.n; i++)
                 assert_int_equal(plan.v[i].turn, TURN_WAITING);
         assert_ptr_equal(stack_plan_find(&plan, "b"), &plan.v[1]);
@@ -130,10 +143,10 @@ static void test_hurry(void **state)
 {
         (void)state;
         make("r d<r p! n<d");
-        stack_plan_aim(&plan, STACK_STOP, SET_ACTIVE, false, NULL);
+        stack_plan_aim(&plan, STACK_STOP, SET_ACTIVE, PART_ALL, NULL);
         plan.hurry = true;
         assert_string_equal(waves(), "rdpn");
-        stack_plan_aim(&plan, STACK_STOP, SET_ACTIVE, false, NULL); /* not for ever */
+        stack_plan_aim(&plan, STACK_STOP, SET_ACTIVE, PART_ALL, NULL); /* not for ever */
         assert_string_equal(waves(), "p n d r");
 }
 

@@ -22,6 +22,7 @@ enum {
         MARGIN_MS = 100,
         PULSE_MS = 200,
         LISTEN_LOOK_MS = 50,
+        REST_WAITS_MS = 1500,
         LISTEN_MS = 10000, /* from the container's start; postfix needs a second, rspamd longer */
 };
 
@@ -200,16 +201,23 @@ static const struct stack_member *look_for_first(struct act *a)
         return NULL;
 }
 
-/* What taking mail needs is started first, and let in as soon as it listens. */
+/* What taking mail needs is started first, and let in as soon as it listens. The rest would only
+ * take the processors from it, and be ready no earlier for that; but nobody waits for long. */
 static void start_mail(struct act *a, struct stack_request rq)
 {
+        struct step *s = a->step;
+
         rq.part = PART_MAIL;
         operate(a, rq, &a->deed);
         if (a->deed.result != STACK_DONE || a->deed.changed == 0)
                 return;
         operate(a, (struct stack_request){ .goal = STACK_LOOK }, &a->look);
-        if (a->look.result == STACK_DONE) /* else nobody knows who listens: closed until the end */
-                a->listen_end = clock_ms() + LISTEN_MS;
+        if (a->look.result != STACK_DONE) /* nobody knows who listens: closed until the end */
+                return;
+        a->listen_end = clock_ms() + LISTEN_MS;
+        door_await_listeners(s, &a->look.plan, clock_ms() + REST_WAITS_MS);
+        if (door_all_listen(s, &a->look.plan))
+                let_mail_in(a);
 }
 
 /* While they start, newcomers wait at a closed door rather than be refused. */

@@ -14,7 +14,7 @@ const struct service_row SERVICES[] = {
           "the Galera member" },
         { "redis-mailcow", SET_ACTIVE, false, SERVICE_MAIL, 0, "netfilter-mailcow",
           "DKIM keys and sessions, on the shared volume" },
-        { "dovecot-mailcow", SET_ACTIVE, false, SERVICE_MAIL, 24,
+        { "dovecot-mailcow", SET_ACTIVE, false, SERVICE_SLOW, 24,
           "mysql-mailcow netfilter-mailcow redis-mailcow", "the mails, on the shared volume" },
         { "postfix-mailcow", SET_ACTIVE, false, SERVICE_FIRST, 25,
           "mysql-mailcow unbound-mailcow postfix-tlspol-mailcow",

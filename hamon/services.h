@@ -19,6 +19,7 @@
 enum service_part {
         SERVICE_PLAIN,
         SERVICE_MAIL,  /* taking mail needs it: started before what is for people */
+        SERVICE_SLOW,  /* so too, and when it ends it waits for nothing, for a second */
         SERVICE_EARLY, /* so too, and none of its data is on the volume: it need not wait for that
                         */
         SERVICE_FIRST, /* takes mail: so too, and stopped before all others */

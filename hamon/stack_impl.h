@@ -12,6 +12,8 @@ enum {
         STACK_DEADLINE = 60000,  /* ms; default of request.deadline */
         STACK_KILL_AFTER = 1000, /* ms; default of config.kill_after: the engine kills by itself */
         STACK_KILL_WAIT = 5000,  /* ms; default of config.kill_wait */
+        STACK_LINGER = 100,      /* ms between two looks at one that may wait for nothing */
+        STACK_IDLE = 2,          /* so many in a row, and it is killed */
         STACK_AGAIN = 500,       /* ms; a failed start is tried once more after this */
         STACK_BODY = 4096 * 1024 /* bytes of a list */
 };
@@ -23,9 +25,11 @@ enum stack_step { STEP_INSPECT, STEP_UPDATE, STEP_START, STEP_UNPAUSE, STEP_STOP
 struct stack_job { /* belongs to the member of the same index */
         struct stack *stack;
         struct http_call *call, *kill;
-        struct timer again;
+        struct timer again, linger;
         enum stack_step step;
         bool again_used;
+        bool look_first; /* its first process is asked for, then it is stopped */
+        unsigned idle;   /* looks in a row that found nothing it could still write */
 };
 
 enum stack_phase { PHASE_IDLE, PHASE_LIST, PHASE_JOBS, PHASE_VERIFY, PHASE_END };

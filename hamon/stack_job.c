@@ -5,6 +5,7 @@
  * there, or on a node that does not lead: so its policy is set, and a failure of that counts. */
 #include "hamon/stack_impl.h"
 
+#include "hamon/stack_linger.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,6 +52,7 @@ void stack_job_drop(struct stack_job *j)
         http_cancel(take_ptr(j->call));
         http_cancel(take_ptr(j->kill));
         timer_done(&j->again);
+        timer_done(&j->linger);
 }
 
 bool stack_explain(const struct stack *s, const char *what, const struct http_result *r, char *dst,
@@ -146,11 +148,40 @@ static void bring_up(struct stack_job *j)
         ask(j, m->state == CTR_PAUSED ? STEP_UNPAUSE : STEP_START);
 }
 
+/* It was told to end: does it only wait? Should nobody be able to tell, it has its time. */
+static void on_linger(void *arg)
+{
+        struct stack_job *j = arg;
+        struct stack_member *m = member(j);
+
+        if (m->turn != TURN_BUSY || j->step != STEP_STOP || !j->call)
+                return;
+        j->idle = stack_linger_look(m->pid) == 0 ? j->idle + 1 : 0;
+        if (j->idle >= STACK_IDLE)
+                stack_job_kill(j->stack, (size_t)(j - j->stack->jobs));
+        else
+                timer_set(&j->linger, STACK_LINGER);
+}
+
+static void bring_down(struct stack_job *j)
+{
+        j->look_first = false;
+        j->idle = 0;
+        ask(j, STEP_STOP);
+        if (member(j)->pid > 0 && j->call &&
+            (j->linger.ev || timer_init(&j->linger, j->stack->loop, on_linger, j) == 0))
+                timer_set(&j->linger, STACK_LINGER);
+}
+
 /* What comes after the container has been looked at. */
 static void looked(struct stack_job *j)
 {
         struct stack_member *m = member(j);
 
+        if (j->look_first) {
+                bring_down(j);
+                return;
+        }
         if (j->stack->plan.goal != STACK_LOOK && strcmp(m->policy, "no") != 0)
                 ask(j, STEP_UPDATE);
         else if (j->stack->plan.goal == STACK_LOOK || m->stop)
@@ -184,7 +215,7 @@ static void done_one(struct stack_job *j, const struct http_result *r)
 
         switch (j->step) {
         case STEP_INSPECT:
-                if (stack_json_detail(r->body, r->len, m) < 0)
+                if (stack_json_detail(r->body, r->len, m) < 0 && !j->look_first)
                         stack_job_fail(j, true, "looking at it: the answer makes no sense");
                 else
                         looked(j);
@@ -230,6 +261,10 @@ static void on_answer(void *arg, const struct http_result *r)
         }
         if (!r->error && try_again(j))
                 return;
+        if (j->look_first) { /* it is stopped all the same */
+                bring_down(j);
+                return;
+        }
         bool temporary = stack_explain(j->stack, STEPS[j->step].what, r, text, sizeof text);
         stack_job_fail(j, temporary, text);
 }
@@ -240,10 +275,14 @@ void stack_job_begin(struct stack *s, size_t i)
         struct stack_member *m = &s->plan.v[i];
 
         j->stack = s;
+        bool down = s->plan.goal != STACK_LOOK && m->stop && stack_is_up(m->state);
         j->again_used = false;
+        j->look_first = down && m->slow;
         s->busy++;
-        if (s->plan.goal != STACK_LOOK && m->stop && stack_is_up(m->state))
+        if (down && !m->slow)
                 ask(j, STEP_STOP);
+        else if (down)
+                ask(j, STEP_INSPECT);
         else if (s->plan.goal == STACK_LOOK || is_ours_to_start(m))
                 ask(j, STEP_INSPECT);
         else if (m->stop)

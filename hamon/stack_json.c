@@ -139,6 +139,7 @@ static int parse_item(const cJSON *o, const char *project, stack_classify_fn cla
         m->optional = service.optional;
         m->first = service.first;
         m->mail = service.mail;
+        m->slow = service.slow;
         m->early = service.early && !mounts_below(o, service.volume);
         m->port = service.port;
         m->rival = service.rival;

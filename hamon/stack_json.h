@@ -8,7 +8,7 @@
 /* What the owner knows of a service. */
 struct stack_service {
         enum set set;
-        bool optional, first, mail, early, rival;
+        bool optional, first, mail, early, slow, rival;
         const char *volume; /* below it nothing may be mounted of what is early; "" = no matter */
         unsigned port;
         const char *needs; /* where the container's label does not tell; "" = nothing */

@@ -44,6 +44,7 @@ struct stack_member {
         bool first;    /* it is stopped before all others */
         bool mail;     /* taking mail needs it */
         bool early;    /* so too, and it mounts nothing of the shared volume */
+        bool slow;     /* told to end, it may wait for nothing: then it is killed */
         unsigned port; /* where it has to listen for that, inside its container; 0 = nowhere */
         bool rival;    /* an ignored service that starts containers by its own rules */
 

@@ -17,7 +17,8 @@ void stack_sets_classify(void *arg, const char *service, struct stack_service *r
         ret->optional = ret->set == SET_IGNORED || strlist_has(&c->stack.optional, service);
         ret->first = row && row->part == SERVICE_FIRST;
         ret->early = row && row->part == SERVICE_EARLY;
-        ret->mail = ret->first || ret->early || (row && row->part == SERVICE_MAIL);
+        ret->slow = row && row->part == SERVICE_SLOW;
+        ret->mail = ret->first || ret->early || ret->slow || (row && row->part == SERVICE_MAIL);
         ret->volume = c->volume.mount;
         ret->port = row ? row->port : 0;
         ret->rival = row && row->part == SERVICE_RIVAL && ret->set == SET_IGNORED;

@@ -74,6 +74,7 @@ static inline void classify(void *arg, const char *service, struct stack_service
         ret->first = strcmp(service, "postfix") == 0;
         if (strcmp(service, "dovecot") == 0)
                 ret->needs = "redis warm-sql";
+        ret->slow = strcmp(service, "slow") == 0;
         if (strcmp(service, "nginx") == 0)
                 ret->needs = "dovecot";
 }

@@ -1,4 +1,5 @@
 /* Stopping under time pressure, and an engine that is ill, slow, silent or gone. */
+#include "tests/unit/linger_process.h"
 #include "tests/unit/stack_fixture.h"
 
 static void four(void)
@@ -74,6 +75,47 @@ static void test_kill(void **state)
         assert_int_equal(fx.result, STACK_DONE);
         run(STACK_LOOK);
         assert_int_equal(member("postfix")->state, CTR_EXITED);
+}
+
+/* One that waits for nothing is killed long before its time; not one that may still write, nor one
+ * of which nobody can tell. */
+static void test_lingers(void **state)
+{
+        static const struct {
+                enum linger_kind kind;
+                bool killed;
+        } ROWS[] = { { LINGER_NONE, true }, { LINGER_WRITES, false }, { LINGER_NO_SPACE, false } };
+        struct tmp tmp;
+
+        (void)state;
+        assert_int_equal(tmp_make(&tmp), 0);
+        for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
+                struct linger_process p = linger_start(ROWS[i].kind, at(&tmp, "file"));
+                if (p.first < 0) {
+                        linger_stop(&p);
+                        tmp_remove(&tmp);
+                        skip();
+                }
+                begin_with(5000, 60000);
+                say("reset");
+                say("add 1 service=slow");
+                say("set slow pid=%d", (int)p.first);
+                say(ROWS[i].killed ? "set slow stubborn=True" : "set slow stop_ms=900");
+                run(STACK_STOP);
+                bool killed = strstr(say("deeds"), "kill:slow");
+                linger_stop(&p);
+                assert_int_equal(fx.result, STACK_DONE);
+                if (killed != ROWS[i].killed)
+                        fail_msg("kind %d: killed %d", (int)ROWS[i].kind, killed);
+        }
+        tmp_remove(&tmp);
+
+        begin_with(5000, 1000);
+        say("reset");
+        say("add 1 service=slow");
+        say("mode inspect garbage"); /* who cannot be looked at is stopped all the same */
+        run(STACK_STOP);
+        assert_non_null(strstr(say("deeds"), "stop/1:slow"));
 }
 
 static void test_comes_back(void **state)
@@ -205,7 +247,7 @@ int main(void)
                 STACK_TEST(test_kill),           STACK_TEST(test_comes_back),
                 STACK_TEST(test_gone_meanwhile), STACK_TEST(test_gone_before_its_turn),
                 STACK_TEST(test_ill_engine),     STACK_TEST(test_no_engine),
-                STACK_TEST(test_too_many),
+                STACK_TEST(test_too_many),       STACK_TEST(test_lingers),
         };
 
         return cmocka_run_group_tests(tests, start_fake, stop_fake);

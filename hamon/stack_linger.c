@@ -23,7 +23,7 @@ static void closedirp(DIR **d)
 
 static int read_ns(const char *pid, char dst[NS_SIZE])
 {
-        char path[64];
+        char path[NAME_MAX + 32];
 
         snprintf(path, sizeof path, "/proc/%s/ns/pid", pid);
         ssize_t n = readlink(path, dst, NS_SIZE - 1);
@@ -37,7 +37,7 @@ static int read_ns(const char *pid, char dst[NS_SIZE])
 static bool is_writable(const char *pid, const char *fd)
 {
         CLEANUP(freep) char *text = NULL;
-        char path[64];
+        char path[2 * NAME_MAX + 32];
 
         snprintf(path, sizeof path, "/proc/%s/fdinfo/%s", pid, fd);
         if (read_file(path, 64L * 1024, &text, NULL) < 0)
@@ -48,7 +48,7 @@ static bool is_writable(const char *pid, const char *fd)
 
 static bool writes_file(const char *pid)
 {
-        char path[64];
+        char path[NAME_MAX + 32];
 
         snprintf(path, sizeof path, "/proc/%s/fd", pid);
         CLEANUP(closedirp) DIR *d = opendir(path);
@@ -74,7 +74,7 @@ static bool is_file_map(const char *line)
 static bool maps_file(const char *pid)
 {
         CLEANUP(freep) char *text = NULL;
-        char path[64], *save = NULL;
+        char path[NAME_MAX + 32], *save = NULL;
 
         snprintf(path, sizeof path, "/proc/%s/maps", pid);
         if (read_file(path, MAPS_MAX, &text, NULL) < 0)

@@ -7,7 +7,18 @@ NBD=$RIG_RUN/nbd
 
 nbd_used() { [ -d "$NBD" ]; }
 
+# nbdfuse connects once and gives up; twice in some hundred attachments it was refused.
 nbd_up() {
+	local try
+	for try in 1 2 3; do
+		! nbd_serve "$1" || return 0
+		echo "attachment $1: try $try failed" >>"$RIG_RUN/log/nbd.log"
+		nbd_down "$1"
+	done
+	die "nbdfuse does not get attachment $1 mounted (see $RIG_RUN/log/nbd.log)"
+}
+
+nbd_serve() {
 	local dir=$NBD/$1 log=$RIG_RUN/log/nbd.log
 	mkdir -p "$dir" "$RIG_RUN/log/writes"
 	rm -f "$dir"/*
@@ -16,9 +27,9 @@ nbd_up() {
 		--filter=pause --filter=error --filter=log file "$VOLUME/image" \
 		pause-control="$dir/pause" error=EIO error-rate=100% error-file="$dir/error" \
 		logfile="$RIG_RUN/log/writes/$1.log"
-	wait_for 10 "nbdkit to listen" "$log" test -s "$dir/nbdkit.pid" # the socket is there before that
+	try_for 10 test -s "$dir/nbdkit.pid" || return 1 # the socket is there before that
 	daemon "$log" nbdfuse -P "$dir/nbdfuse.pid" "$dir/disk" --unix "$dir/socket"
-	wait_for 10 "nbdfuse's mount" "$log" grep -q " $dir/disk " /proc/mounts
+	try_for 4 grep -q " $dir/disk " /proc/mounts
 }
 
 # kill_pidfile NAME FILE: kill -9 the process, if it still is what it was.

@@ -14,6 +14,11 @@ struct service {
         bool present;            /* the last list had it */
         bool ended;              /* node_container_ended(); until the next full picture */
         struct container_facts facts;
+        struct {
+                bool yes;
+                int64_t since;
+                msec_t seen_at;
+        } runs; /* as of the last node_eval(): which start of it, and when that was seen */
         unsigned restarts;
         int64_t since; /* unix time of the container's last start or stop, 0 = unknown */
         struct check_state state;

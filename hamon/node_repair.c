@@ -13,6 +13,8 @@ static bool is_hung(const struct node *n, const struct service *s, msec_t now)
                 return check_counts(&s->state) && now - s->state.bad_since >= n->rule.grace / 2;
         if (s->facts.state != CTR_RUNNING)
                 return false;
+        if (!s->runs.yes || now - s->runs.seen_at < n->rule.grace / 2)
+                return false; /* it has only just been started: what failed before proves nothing */
         enum voucher v = node_probes_vouch(n, s);
         return v == VOUCH_HUNG || (v == VOUCH_NONE && check_counts(&s->state)); /* healthcheck */
 }

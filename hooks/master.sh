@@ -38,7 +38,9 @@ all "$stack" "$address"
 # For people who look at the provider's console; nothing waits for it but the end of the hook.
 step volume label --timeout 5s &
 label=$!
-step probe --wait 60
+patience=60
+[ "$HAMON_MODE" = promote ] || patience=3 # something may have ended again: the next run sees to it
+step probe --wait "$patience"
 
 # Local additions, in order, ten seconds each. What goes wrong in them is told, no more.
 for file in "${HAMON_CONFIG%/*}"/master.d/*; do

@@ -175,7 +175,7 @@ static const struct scenario {
         { "master.sh",
           "recover",
           { "volume attach", "volume mount", "stack start --set active&", "ip assign", LABEL "&",
-            "probe --wait 60" } },
+            "probe --wait 3" } },
         { "backup.sh",
           "switchover",
           { "volume status", REST, "stack drain", "stack stop --set active", "ip release&",

@@ -25,7 +25,7 @@ static void begin(void)
         make_fit(ROLE_MASTER);
         containers(RUNNING);
         node_probing(&fx.node, true);
-        rounds(3, 0);
+        rounds(GRACE / TICK, 0);
         assert_node(FIT, REASON_OK);
         assert_null(node_hung(&fx.node, fx.now));
 }
@@ -119,6 +119,26 @@ static void test_second_opinion(void **state)
         assert_node(FIT, REASON_OK);
 }
 
+/* What failed while it was dead, and until it answers, is no reason to end it again. */
+static void test_just_started(void **state)
+{
+        static const char DEAD[] =
+                MASTER_OK " dovecot-mailcow=exited nginx-mailcow=running postfix-mailcow=running";
+
+        (void)state;
+        begin();
+        containers(DEAD);
+        rounds(4, IMAPS);
+        hung_is("none"); /* missing */
+        containers(RUNNING);
+        rounds(2, IMAPS);
+        hung_is("none");
+        rounds(GRACE / TICK / 2, IMAPS);
+        hung_is("dovecot-mailcow"); /* now it had its time */
+        rounds(3, 0);
+        hung_is("none");
+}
+
 /* Others fail too: then it is they. */
 static void test_others(void **state)
 {
@@ -145,7 +165,8 @@ int main(void)
 {
 #define CASE(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
         const struct CMUnitTest tests[] = { CASE(test_probes), CASE(test_containers),
-                                            CASE(test_second_opinion), CASE(test_others) };
+                                            CASE(test_second_opinion), CASE(test_just_started),
+                                            CASE(test_others) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

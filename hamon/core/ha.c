@@ -107,7 +107,7 @@ static void act(struct ha *h, const struct ha_facts *f, enum ha_event e, enum ha
         case ACT_ADOPT:
                 break;
         case ACT_SERVE:
-                h->hook_at = now + h->config.assert_every;
+                h->assert_at = now + h->config.assert_first;
                 ha_calm(h, ALERT_PROMOTE);
                 ha_calm(h, ALERT_EPOCH_AHEAD);
                 ha_calm(h, ALERT_VOLUME_LOST);
@@ -246,8 +246,10 @@ static void gather(struct ha *h, const struct ha_facts *f, msec_t now)
                 h->hook_end = f->hook.end;
                 if (f->hook.end != HOOK_OK)
                         ha_unquiet(h, now);
-                if (h->state == ST_MASTER)
-                        h->hook_at = now + h->config.assert_every;
+                msec_t lag =
+                        h->hook_end == HOOK_OK ? h->config.assert_first : h->config.assert_every;
+                if (h->state == ST_MASTER && h->assert_at < now + lag)
+                        h->assert_at = now + lag;
         }
         if (h->state == ST_PROMOTING && ha_file_ahead(h, f) && f->file.epoch > h->min_epoch)
                 h->min_epoch = f->file.epoch; /* kept: the fact may be gone when the hook ends */
@@ -396,6 +398,7 @@ void ha_config_fill(struct ha_config *c)
         c->in_flight = 1500;
         c->retry = 1000;
         c->assert_every = 5000;
+        c->assert_first = 1000;
         c->fence_timeout = ttl;
 }
 

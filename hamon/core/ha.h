@@ -206,7 +206,8 @@ struct ha_config {
         msec_t in_flight;    /* a provider request may arrive so long after it was sent, or never
                                 (the adapters' deadline): see quiet_at */
         msec_t retry;        /* pause before a hook that said "temporary" runs again */
-        msec_t assert_every; /* pause between two recoveries in MASTER */
+        msec_t assert_every; /* in MASTER: from one recovery's begin to the next one's */
+        msec_t assert_first; /* and from the end of a hook: what it did shows with a lag */
         msec_t master_timeout, backup_timeout, fence_timeout; /* deadlines of the hooks */
 };
 
@@ -250,6 +251,7 @@ struct ha { /* ha_init(); read it for status, change nothing */
         uint64_t hook_id;   /* last one started */
         uint64_t hook_seen; /* last one whose end was taken notice of */
         msec_t hook_at, kill_at;
+        msec_t assert_at; /* what is missing is not looked after before */
 
         uint64_t min_epoch;      /* highest epoch seen on the volume */
         uint64_t lead_epoch;     /* last epoch we held */

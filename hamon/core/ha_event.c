@@ -311,7 +311,7 @@ bool ha_event_there(const struct ha *h, const struct ha_facts *f, enum ha_event 
                 return is_unfit(h, f, now);
         case EV_MISSING:
                 return h->state == ST_MASTER && !h->hook_due && !ha_hook_runs(h, f) &&
-                       (f->repair || (f->missing && now >= h->hook_at));
+                       (f->repair || (f->missing && now >= h->assert_at));
         case EV_TIMEOUT:
                 return timed_out(h, f, now);
         case EV_READY:

@@ -77,11 +77,13 @@ static msec_t hook_deadline(const struct ha *h)
         return h->hook == HOOK_MASTER ? h->config.master_timeout : h->config.backup_timeout;
 }
 
-static void start_hook(struct ha *h, struct ha_output *out)
+static void start_hook(struct ha *h, msec_t now, struct ha_output *out)
 {
         struct ha_action *a = ha_add(out, ACTION_START_HOOK);
 
         h->hook_due = false;
+        if (h->mode == MODE_RECOVER)
+                h->assert_at = now + h->config.assert_every;
         a->hook = h->hook;
         a->mode = h->mode;
         a->id = ++h->hook_id;
@@ -127,7 +129,7 @@ void ha_run_hooks(struct ha *h, const struct ha_facts *f, msec_t now, struct ha_
                 return;
         }
         if (!runs && is_due(h, now))
-                start_hook(h, out);
+                start_hook(h, now, out);
 }
 
 void ha_again(struct ha *h, msec_t at, struct ha_output *out)

@@ -186,6 +186,16 @@ static void test_missing(void **unused)
         await_hook(HOOK_MASTER, MODE_RECOVER, 100);
         f.repair = false;
         hook_ends(HOOK_OK);
+        pass(h.config.assert_every);
+        f.missing = true; /* another time: at once, for it was long ago */
+        await_hook(HOOK_MASTER, MODE_RECOVER, 100);
+        before = now;
+        hook_ends(HOOK_OK);
+        await_hook(HOOK_MASTER, MODE_RECOVER,
+                   2 * h.config.assert_every); /* it ends again and again */
+        assert_true(now - before >= h.config.assert_every);
+        f.missing = false;
+        hook_ends(HOOK_OK);
         pass(20000);
         assert_null(action(ACTION_START_HOOK));
 }

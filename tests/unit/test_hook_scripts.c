@@ -122,7 +122,7 @@ static void run_hook(const char *name, const struct given *g)
 /* Line number of "+ step" or "- step"; -1 = never. */
 static int when(char what, const char *step)
 {
-        char line[64];
+        char line[72];
 
         snprintf(line, sizeof line, "%c %s", what, step);
         for (size_t i = 0; i < n_lines; i++)

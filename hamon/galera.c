@@ -13,6 +13,8 @@ struct galera {
         galera_fn fn;
         void *arg;
         struct sql *sql;
+        struct loop *loop;
+        msec_t began;
         struct buf query;
         struct timer start; /* of the wanted poll: always from the loop */
         bool wanted;        /* idle, and a poll starts in the next turn */
@@ -23,6 +25,7 @@ struct galera {
 static void begin(struct galera *g)
 {
         g->wanted = false;
+        g->began = loop_now(g->loop);
         sql_send(g->sql, buf_str(&g->query), g->query.len);
 }
 
@@ -86,6 +89,7 @@ static void on_answer(void *arg, const struct sql_answer *a)
                 }
                 failed(a, &f);
         }
+        f.took = loop_now(g->loop) - g->began;
         report(g, &f);
 }
 
@@ -117,6 +121,7 @@ static int fill(struct galera *g, struct loop *l, const struct galera_config *c)
                                  .connect = c->timeout,
                                  .answer = c->timeout };
 
+        g->loop = l;
         buf_init(&g->query, 4096);
         int r = galera_facts_query(&g->query);
         if (r < 0)

@@ -148,6 +148,7 @@ void lead_on_probe(void *arg, const struct probe_answer *a)
         struct lead *l = arg;
 
         node_probe(l->needs.node, a->probe, a->finding, a->text, loop_now(l->needs.loop));
+        l->needs.node->probes[a->probe].took = a->took;
         l->needs.changed(l->needs.arg);
 }
 

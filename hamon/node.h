@@ -29,6 +29,7 @@ struct node_probed {
         struct check_state state;
         enum verdict told; /* what the last node_eval reported of it */
         char text[160];
+        msec_t took; /* its last answer */
 };
 
 struct node {
@@ -149,6 +150,8 @@ const struct service *node_check_service(const struct node *n, size_t i); /* NUL
 /* PROBE_COUNT_: not a probe's. */
 enum probe node_check_probe(const struct node *n, size_t i);
 const char *node_check_name(const struct node *n, size_t i);
+/* How long the answer took that the verdict is of; -1 = none was asked for. */
+msec_t node_check_took(const struct node *n, size_t i);
 /* One sentence on check i: what is wrong, with names and numbers. Returns dst. */
 char *node_check_message(const struct node *n, size_t i, char *dst, size_t size);
 /* One sentence on the node. Returns dst. */

@@ -13,6 +13,17 @@ const char *node_check_name(const struct node *n, size_t i)
         return s ? s->name : PROBES[node_check_probe(n, i)].name;
 }
 
+msec_t node_check_took(const struct node *n, size_t i)
+{
+        enum probe probe = node_check_probe(n, i);
+
+        if (!node_check_state(n, i)->seen)
+                return -1;
+        if (i == 1)
+                return n->galera_facts.took;
+        return probe == PROBE_COUNT_ ? -1 : n->probes[probe].took;
+}
+
 static void galera_message(const struct node *n, char *dst, size_t size)
 {
         const struct galera_facts *f = &n->galera_facts;

@@ -37,6 +37,7 @@ static void add_checks(cJSON *root, const struct node *n, msec_t now)
                                         reason_name(c->seen ? c->reason : REASON_STARTING));
                 cJSON_AddStringToObject(o, "message", node_check_message(n, i, msg, sizeof msg));
                 add_int(o, "since_ms", since(c, now));
+                add_int(o, "took_ms", node_check_took(n, i));
                 cJSON_AddBoolToObject(o, "required", node_check_required(n, i));
                 cJSON_AddItemToArray(list, o);
         }

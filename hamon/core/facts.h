@@ -88,4 +88,5 @@ struct galera_facts {
         char members[256];       /* wsrep_incoming_addresses: "10.0.0.1:3306,AUTO,…" */
         unsigned error;          /* MariaDB error number when reach is not DB_OK */
         char text[160];          /* the server's or client's own message */
+        int64_t took;            /* ms until the answer; for people */
 };

@@ -99,7 +99,7 @@ static double value_of(const struct metric *m, const cJSON *o)
         if (!m->value)
                 return 1;
         if (m->is)
-                return cJSON_IsString(v) ? has_word(m->is, v->valuestring) : NAN;
+                return !cJSON_IsString(v) ? (double)NAN : has_word(m->is, v->valuestring) ? 1 : 0;
         if (cJSON_IsBool(v))
                 return cJSON_IsTrue(v);
         if (!cJSON_IsNumber(v) || v->valuedouble < 0)

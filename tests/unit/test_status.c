@@ -108,6 +108,7 @@ static const struct key {
         { "checks", "reason", STRING },
         { "checks", "message", STRING },
         { "checks", "since_ms", NUMBER },
+        { "checks", "took_ms", NUMBER },
         { "checks", "required", BOOL },
         { "galera", "status", STRING },
         { "galera", "state", STRING },

@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128, TURN_MS = 2, SWEEP_MS = 200, REST_MAX = 64 * 1024 };
+enum { BACKLOG = 1024, TURN_MS = 2, SWEEP_MS = 200, REST_MAX = 64 * 1024 };
 
 enum { STATUSES = 9 };
 

@@ -146,12 +146,16 @@ static void step(struct fold *f, const struct event_line *e)
                         f->ends[i] = e->took >= 0 ? f->hook + e->took : e->at_ms;
 }
 
-static int64_t start_of(const struct fold *f, const struct phase_row *p)
+/* If nothing of what it waits for was told, with whatever ended last before it. */
+static int64_t start_of(const struct fold *f, size_t phase)
 {
-        int64_t at = p->after == PHASE_COUNT_ ? f->now.began_ms : f->ends[p->after];
+        const struct phase_row *p = &PHASES[phase];
+        int64_t at = p->after == PHASE_COUNT_ ? 0 : f->ends[p->after];
 
         if (p->or_after != PHASE_COUNT_)
                 at = MAX(at, f->ends[p->or_after]);
+        for (size_t i = phase; at == 0 && i-- > 0;)
+                at = f->ends[i];
         return at > 0 ? at : f->now.began_ms;
 }
 
@@ -161,7 +165,7 @@ static void phases(struct fold *f)
 
         o->n_phases = 0;
         for (size_t i = 0; i < PHASE_COUNT_; i++) {
-                int64_t from = start_of(f, &PHASES[i]);
+                int64_t from = start_of(f, i);
                 if (f->ends[i] == 0)
                         continue;
                 o->phases[o->n_phases++] =

@@ -32,6 +32,18 @@ static void snapshot(struct web *w, struct snap *ret)
         ret->extra = w->extra;
 }
 
+static void report(struct web *w)
+{
+        cJSON *extra = cJSON_CreateObject();
+
+        if (!extra)
+                return; /* the last one stays */
+        parts_report(w->parts, extra);
+        serve_report(w->serve, extra);
+        cJSON_Delete(w->extra);
+        w->extra = extra;
+}
+
 static void on_round(void *arg)
 {
         struct web *w = arg;
@@ -39,13 +51,7 @@ static void on_round(void *arg)
 
         snapshot(w, &snap);
         parts_snap(w->parts, &snap);
-        cJSON *extra = cJSON_CreateObject();
-        if (!extra)
-                return; /* the last one stays */
-        parts_report(w->parts, extra);
-        serve_report(w->serve, extra);
-        cJSON_Delete(w->extra);
-        w->extra = extra;
+        report(w);
 }
 
 static void on_request(void *arg, const char *path, struct reply *r)
@@ -99,7 +105,10 @@ static int start(struct web *w)
             (r = parts_new(&needs, &w->parts)) < 0 ||
             (r = source_new(&w->loop, &w->config, on_round, w, &w->source)) < 0)
                 return r;
-        return serve_new(&w->loop, &w->config, on_request, w, &w->serve);
+        if ((r = serve_new(&w->loop, &w->config, on_request, w, &w->serve)) < 0)
+                return r;
+        report(w); /* who asks at once finds all of it, if empty */
+        return 0;
 }
 
 static void stop(struct web *w)

@@ -276,15 +276,14 @@ void stack_job_begin(struct stack *s, size_t i)
 
         j->stack = s;
         bool down = s->plan.goal != STACK_LOOK && m->stop && stack_is_up(m->state);
+        bool look = s->plan.goal == STACK_LOOK || (down ? m->slow : is_ours_to_start(m));
         j->again_used = false;
-        j->look_first = down && m->slow;
+        j->look_first = down && look;
         s->busy++;
-        if (down && !m->slow)
-                ask(j, STEP_STOP);
+        if (look)
+                ask(j, STEP_INSPECT);
         else if (down)
-                ask(j, STEP_INSPECT);
-        else if (s->plan.goal == STACK_LOOK || is_ours_to_start(m))
-                ask(j, STEP_INSPECT);
+                ask(j, STEP_STOP);
         else if (m->stop)
                 over(j);
         else

@@ -28,7 +28,7 @@ import phases
 import sut
 
 INTERRUPTED_MS = 700
-START_S, SETTLE_S, FIT_S = 180, 120, 60
+START_S, SETTLE_S, FIT_S, WEB_S = 180, 120, 60, 20
 SERVING_S, SERVING_ACKS = 1.5, 4    # so many 250s within so long: mail flows
 RATE = 8
 
@@ -166,6 +166,8 @@ class Chaos:
         unfit = sut.wait_until(FIT_S, lambda: not self.sut.unfit())
         if not unfit:
             row["note"] += " not fit again: %s" % "; ".join(self.sut.unfit())
+        elif row["to"]:
+            self.ask_endpoints(row)
         self.struck.append(row)
         with open(self.path("faults.jsonl"), "a") as f:
             f.write(json.dumps(row) + "\n")
@@ -175,6 +177,13 @@ class Chaos:
         print("%3d  %-16s %9s  %2s -> %-2s  %s%s" % (
             row["number"], row["name"], rto, row["from"], row["to"] or "-", row["what"],
             "  (%s)" % row["note"].strip() if row["note"] else ""), flush=True)
+
+    def ask_endpoints(self, row):
+        """All is well: so each endpoint of each node has to say."""
+        sut.wait_until(WEB_S, lambda: not self.sut.endpoints(self.leader()))
+        wrong = self.sut.endpoints(self.leader())
+        if wrong:
+            self.bad.append("fault %d: over HTTP %s" % (row["number"], wrong))
 
     # ---- the whole ----
 

@@ -53,6 +53,10 @@ check() {
 	line=$(on "$1" hamon check 2>&1 </dev/null) || code=$?
 }
 
+# http NODE PATH: the status its hamon web answers with, 000 if it does not.
+http() { on "$1" curl -s -o /dev/null -m 5 -w '%{http_code}' "http://127.0.0.1:9448$2" </dev/null || :; }
+http_is() { [ "$(http "$1" "$2")" = "$3" ]; }
+
 word() { sed -n "s/.* $1=\([^ ]*\).*/\1/p" <<<"$line"; }
 verdict() { echo "${line%% *}"; }
 

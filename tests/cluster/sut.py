@@ -7,6 +7,7 @@ import time
 import writers
 
 ALL_NODES_S, ASK_S = 60, 10
+WEB = "http://127.0.0.1:9448"
 
 
 class RigError(Exception):
@@ -86,6 +87,9 @@ class Naive:
     def reason(self):
         return ""
 
+    def endpoints(self, master):
+        return ""
+
     def unfit(self):
         unfit = []
         status = json.loads(self.rig("status", "--json"))
@@ -157,6 +161,22 @@ class Hamon:
             if code != 0:
                 unfit.append("%s %s" % (node, text.strip()[-80:]))
         return unfit
+
+    def endpoints(self, master):
+        """What hamon web says on any node that does not fit: '' once all of it does."""
+        wrong = []
+        for node in self.rig.nodes:
+            leads = node == master
+            want = {"/health": 200, "/ready": 200, "/health/galera": 200, "/health/database": 200,
+                    "/master": 200 if leads else 503, "/standby": 503 if leads else 200,
+                    **{"/health/" + part: 200 if leads else 503
+                       for part in ("smtp", "imap", "volume", "webmail")}}
+            urls = [word for path in want for word in ("-o", "/dev/null", WEB + path)]
+            _, text = self.rig.on(node, "curl", "-s", "-m", "5", "-w", "%{http_code} ", *urls)
+            for (path, code), said in zip(want.items(), text.split() + ["nothing"] * len(want)):
+                if said != str(code):
+                    wrong.append("%s %s says %s" % (node, path, said))
+        return ", ".join(wrong)
 
     def lacks(self):
         """Kinds of fault that have no victim in this build."""

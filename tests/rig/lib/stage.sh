@@ -72,10 +72,11 @@ stage_units() { printf '%s\n' "${@:2}" >"$(node_dir "$1")/stage/etc/rig-units"; 
 node_units() {
 	echo docker.service containerd.service keepalived.service
 	! hamon_present || echo hamon.service
-	! trait cluster || ! guard_present || echo hamon-guard.service
+	! trait cluster || ! unit_present hamon-guard || echo hamon-guard.service
+	! unit_present hamon-web || echo hamon-web.service
 }
 
-guard_present() { find "$(hamon_tree)" -name hamon-guard.service 2>/dev/null | grep . >/dev/null; }
+unit_present() { find "$(hamon_tree)" -name "$1.service" 2>/dev/null | grep . >/dev/null; }
 
 stage_mailcow() {
 	local n=$1 dir=$2 hamon='' key

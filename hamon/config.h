@@ -94,6 +94,11 @@ struct config {
                 char *token_file;
         } web;
         struct {
+                char *dir, *state;
+                msec_t patience, pace;
+                uint64_t burst;
+        } alert;
+        struct {
                 int level; /* enum log_level */
                 char *events;
         } log;

@@ -233,6 +233,18 @@ static const struct option OPTIONS[] = {
             .help = "File with the token that whoever asks must know, on its first line, 16 "
                     "characters or more. Empty: everybody may ask."),
 
+        ROW(alert, dir, OPT_PATH, .max = 1000, .def = "/etc/mailcow-ha/alerts.d",
+            .help = "Whom alerts go to: a file NAME.conf for each, mode 600."),
+        ROW(alert, state, OPT_PATH, .max = 1000, .def = "/var/lib/mailcow-ha/alerts",
+            .help = "File with what was told, and what is still to be sent."),
+        ROW(alert, patience, OPT_DURATION, .min = 10, .max = HOUR, .def = "30s",
+            .help = "How long something must be wrong (a node silent, nobody serving) before it "
+                    "is told."),
+        ROW(alert, burst, OPT_UINT, .min = 3, .max = 100, .def = "12",
+            .help = "So many messages at once; what is more is named in one message."),
+        ROW(alert, pace, OPT_DURATION, .min = 100, .max = HOUR, .def = "1m",
+            .help = "After a burst, one message in so long."),
+
         ROW(log, level, OPT_CHOICE, .choices = LOG_LEVELS, .def = "info",
             .help = "error: a human must act; warn: degraded; info: something changed; debug: each "
                     "check."),

@@ -1,6 +1,7 @@
 /* The list of parts, and all of them as one. */
 #include "hamon/web/parts.h"
 
+#include "hamon/web/alert.h"
 #include "hamon/web/failover_watch.h"
 #include "hamon/web/tally.h"
 #include "lib/log.h"
@@ -11,6 +12,7 @@
 const struct part_row *const PARTS[] = {
         &FAILOVER_PART,
         &TALLY_PART,
+        &PART_ALERT,
         NULL,
 };
 

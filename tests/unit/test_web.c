@@ -19,15 +19,23 @@ static void pick_port(void)
         port = ntohs(sa.sin_port);
 }
 
+/* Its port, and alerts of its own. */
+static char *web_conf(char *dst, size_t size)
+{
+        snprintf(dst, size,
+                 "[web]\nlisten = 127.0.0.1:%u\n[alert]\ndir = %s/alerts.d\nstate = %s/alerts\n",
+                 port, fx.tmp.path, fx.tmp.path);
+        return dst;
+}
+
 static int web_setup(void **state)
 {
-        char more[80];
+        char more[256];
 
         if (setup(state) < 0)
                 return -1;
         pick_port();
-        snprintf(more, sizeof more, "[web]\nlisten = 127.0.0.1:%u\n", port);
-        configure((struct settings){ .more = more });
+        configure((struct settings){ .more = web_conf(more, sizeof more) });
         return 0;
 }
 
@@ -121,12 +129,11 @@ static void test_events(void **state)
 /* The daemon ends: what it said grows old, and then counts for nothing; a new one is heard. */
 static void test_daemon_gone(void **state)
 {
-        char more[80];
+        char more[256];
 
         (void)state;
-        snprintf(more, sizeof more, "[web]\nlisten = 127.0.0.1:%u\n", port);
         configure((struct settings){ .check = "interval = 60ms\ntimeout = 1s\nstale = 2s\n",
-                                     .more = more });
+                                     .more = web_conf(more, sizeof more) });
         start_fit();
         web_start();
         EVENTUALLY(get("/health") == 200);

@@ -80,6 +80,7 @@ class World:
             "galera": "password_file =\n",
             "control": f"socket = {self.dir}/sock\n",
             "log": f"events = {self.dir}/events\n",
+            "alert": f"dir = {self.dir}/alerts.d\nstate = {self.dir}/alerts\n",
             "web": f"listen = 127.0.0.1:{self.port}\n",
         }
         for section, lines in (conf or {}).items():

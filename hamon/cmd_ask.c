@@ -1,5 +1,6 @@
 /* The verbs that ask the daemon: check, status, notify, notify-galera. */
 #include "hamon/client.h"
+#include "hamon/cmd_watch.h"
 #include "hamon/commands.h"
 #include "hamon/config.h"
 #include "hamon/core/verdict.h"
@@ -82,7 +83,7 @@ static int no_answer(const char *verb, const struct config *config, int r)
 }
 
 static int ask_and_print(const char *verb, const struct config *config, const char *request,
-                         const char *before)
+                         bool terminal)
 {
         CLEANUP(buf_done) struct buf answer = BUF(ANSWER_MAX);
 
@@ -93,8 +94,10 @@ static int ask_and_print(const char *verb, const struct config *config, const ch
                 fprintf(stderr, "%s: %s", verb, answer.data + 7);
                 return EX_NOPERM;
         }
-        fputs(before, stdout);
-        fputs(answer.data, stdout);
+        if (terminal)
+                show_text(answer.data);
+        else
+                fputs(answer.data, stdout);
         fflush(stdout);
         return EX_OK;
 }
@@ -116,9 +119,11 @@ int cmd_status(const struct cli *c)
         if (r != 0)
                 return r;
 
-        const char *clear = watch && !json && isatty(STDOUT_FILENO) ? "\033[H\033[J" : "";
+        bool terminal = !json && is_terminal();
+        if (watch && terminal)
+                return watch_status(&config);
         do {
-                r = ask_and_print("status", &config, json ? "status-json" : "status", clear);
+                r = ask_and_print("status", &config, json ? "status-json" : "status", terminal);
                 struct timespec ts = { .tv_sec = WATCH_SECONDS };
                 if (watch)
                         nanosleep(&ts, NULL);

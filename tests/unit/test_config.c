@@ -283,6 +283,37 @@ static void test_refusals(void **state)
         }
 }
 
+static void test_web_listen(void **unused)
+{
+        static const struct {
+                const char *text, *error; /* error: NULL = it is fine */
+        } CASES[] = {
+                { "listen = 127.0.0.1", NULL },
+                { "listen = 127.0.0.1:80 [::1]:80, 10.1.2.3 fd00::1", NULL },
+                { "listen = 192.168.255.255 172.31.0.1 100.127.0.1 [fe80::1]:9", NULL },
+                { "listen = 203.0.113.5:80\ntoken_file = /x", NULL },
+                { "listen =", "want one to 4 addresses" },
+                { "listen = ::1 ::1 ::1 ::1 ::1", "want one to 4 addresses" },
+                { "listen = localhost:80", "\"localhost:80\" is not address:port" },
+                { "listen = 127.0.0.1:0", "\"127.0.0.1:0\" is not address:port" },
+                { "listen = 203.0.113.5:80", "203.0.113.5 is no private address" },
+                { "listen = 0.0.0.0", "0.0.0.0 is no private address" },
+                { "listen = 172.32.0.1", "172.32.0.1 is no private address" },
+                { "listen = 2001:db8::1", "2001:db8::1 is no private address" },
+        };
+
+        (void)unused;
+        for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+                CLEANUP(buf_done) struct buf errors = BUF(8192);
+                CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
+                char text[256];
+                snprintf(text, sizeof text, "[web]\n%s\n", CASES[i].text);
+                int r = load(text, &c, &errors);
+                if (!CASES[i].error ? r != 0 : r >= 0 || !strstr(buf_str(&errors), CASES[i].error))
+                        fail_msg("%s-> %d %s", text, r, buf_str(&errors));
+        }
+}
+
 static void test_peer_listen(void **unused)
 {
         static const struct {
@@ -556,6 +587,7 @@ int main(void)
                 T(test_restart),
                 T(test_good_clusters),
                 T(test_peer_listen),
+                T(test_web_listen),
                 T(test_places_elsewhere),
                 T(test_all_mistakes_are_told),
                 T(test_unreadable),

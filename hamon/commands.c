@@ -35,6 +35,8 @@ const struct command COMMANDS[] = {
           NULL },
         { "stack", "status|start|stop|restart|drain", "Mailcow's containers on this node, as sets",
           NULL, NULL },
+        { "alert", "test [TARGET] | status [--json]",
+          "try the targets of alerts, or show what was sent and what waits", NULL, NULL },
         { "events", "[--json] [-n N] [--since TIME]",
           "what happened on this node, the last 50 times", NULL, NULL },
         { "why", "[--json]", "the daemon's last decisions, and the reason for each", NULL, NULL },

@@ -16,6 +16,7 @@
 #include "hamon/daemon.h"
 #include "hamon/direct.h"
 #include "hamon/guard_main.h"
+#include "hamon/web/cmd_alert.h"
 #include "hamon/web/web_main.h"
 #include "lib/cli.h"
 #include <stdio.h>
@@ -38,6 +39,7 @@ static const struct engine_row {
         { "stack", NULL, stack_command },
         { "store", NULL, store_command },
         { "volume", NULL, volume_command },
+        { "alert", NULL, alert_command },
         { "events", NULL, events_command },
         { "why", NULL, why_command },
         { "takeover", NULL, takeover_command },

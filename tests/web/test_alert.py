@@ -9,11 +9,12 @@ import json
 import os
 import signal
 import socketserver
+import subprocess
 import threading
 import unittest
 import urllib.parse
 
-from world import World
+from world import BIN, World
 
 TOKEN, SECRET = "tok-5ecret-0", "hmac-5ecret-0"
 FORMATS = "json", "ntfy", "slack", "mattermost", "telegram", "email"
@@ -206,6 +207,30 @@ class Alerts(unittest.TestCase):
             self.assertIn("HTTP 404", shown)
             for secret in TOKEN, SECRET:
                 self.assertNotIn(secret, shown)
+
+    def command(self, w, *words):
+        done = subprocess.run([BIN / "hamond", "-c", w.dir / "hamon.conf", "alert", *words], capture_output=True,
+                              text=True, timeout=60, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_from_the_shell(self):
+        with Endpoint() as e:
+            w = self.start(e)
+            code, text = self.command(w, "test")
+            self.assertEqual((code, set(e.count().values())), (0, {1}), text)
+            self.assertEqual((text.count(" sent\n"), e.got["json"][0]["phase"]), (6, "test"))
+            code, text = self.command(w, "test", "slack")
+            self.assertEqual((code, e.count()["slack"], e.count()["ntfy"]), (0, 2, 1), text)
+            self.assertEqual(self.command(w, "test", "nobody")[0], 64)
+            e.answer = 500
+            code, text = self.command(w, "test")
+            self.assertEqual((code, text.count("not sent: ")), (75, 6), text)
+            self.assertNotIn(TOKEN, text)
+            self.tell(w, promoted())
+            w.until(lambda: "2 waiting" in self.command(w, "status")[1])
+            self.assertIn("HTTP 500", self.command(w, "status")[1])
+            self.assertEqual(len(json.loads(self.command(w, "status", "--json")[1])["queue"]), 2)
+            self.assertEqual(self.command(w, "what")[0], 64)
 
     def test_a_mistake_takes_only_its_own_target(self):
         with Endpoint() as e:

@@ -55,7 +55,7 @@ void alert_flood_tell(struct alert_flood *f, const struct alert_message *m, msec
         }
 }
 
-static void name_them(const struct alert_flood *f, struct alert_message *m)
+static void name_them(const struct alert_flood *f, const char *node, struct alert_message *m)
 {
         CLEANUP(buf_done) struct buf text = BUF(FLOOD_TITLES * (ALERT_TITLE + 2) + 64);
         uint64_t named = MIN(f->held, (uint64_t)FLOOD_TITLES);
@@ -65,7 +65,7 @@ static void name_them(const struct alert_flood *f, struct alert_message *m)
         if (f->held > named)
                 buf_addf(&text, "; and %" PRIu64 " more", f->held - named);
         snprintf(m->title, sizeof m->title, "%" PRIu64 " more message%s of %s", f->held,
-                 f->held == 1 ? "" : "s", m->node);
+                 f->held == 1 ? "" : "s", node);
         alert_copy(m->text, sizeof m->text, buf_str(&text));
 }
 
@@ -82,7 +82,7 @@ void alert_flood_step(struct alert_flood *f, const char *cluster, const char *no
         alert_copy(m->cluster, sizeof m->cluster, cluster);
         alert_copy(m->node, sizeof m->node, node);
         snprintf(m->key, sizeof m->key, "more:%s", node);
-        name_them(f, m);
+        name_them(f, node, m);
         alert_identify(m);
         f->tokens--;
         f->n_ready++;

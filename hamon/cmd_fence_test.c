@@ -22,11 +22,11 @@
 enum { GUARD_MS = 1000, LOOK_MS = 10000, TEXT = 600 };
 
 struct test {
-        struct config config;
+        const struct config *config;
         struct loop loop;
         const char *name; /* of the part that is looked at */
-        cJSON *json;      /* NULL: lines */
-        unsigned failed;
+        fence_test_fn fn;
+        void *arg;
 
         struct guard_answer guard;
         bool guarded;
@@ -43,16 +43,7 @@ PRINTF(3, 4) static void say(struct test *t, bool ok, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(text, sizeof text, fmt, ap);
         va_end(ap);
-        t->failed += !ok;
-        if (!t->json) {
-                printf("%-4s %-10s %s\n", ok ? "ok" : "fail", t->name, text);
-                return;
-        }
-        cJSON *o = cJSON_CreateObject();
-        cJSON_AddStringToObject(o, "test", t->name);
-        cJSON_AddBoolToObject(o, "ok", ok);
-        cJSON_AddStringToObject(o, "message", text);
-        cJSON_AddItemToArray(t->json, o);
+        t->fn(t->arg, t->name, ok, text);
 }
 
 /* ---- this node ---- */
@@ -65,7 +56,7 @@ static void test_guard(struct test *t)
                                              [GUARD_HAS_FENCED] = "has fenced" };
         char path[108];
 
-        int r = guard_path(t->config.control.socket, "guard.sock", path, sizeof path);
+        int r = guard_path(t->config->control.socket, "guard.sock", path, sizeof path);
         if (r == 0)
                 r = guard_ask(path, &m, GUARD_MS, &t->guard);
         if (r < 0 || t->guard.mode >= ARRAY_SIZE(MODES)) {
@@ -83,11 +74,11 @@ static void test_guard(struct test *t)
 
 static void test_watchdog(struct test *t)
 {
-        const char *device = t->config.watchdog.device;
-        bool needed = config_needs_watchdog(&t->config);
+        const char *device = t->config->watchdog.device;
+        bool needed = config_needs_watchdog(t->config);
         struct stat st;
 
-        if (t->config.watchdog.mode == CONFIG_WATCHDOG_OFF)
+        if (t->config->watchdog.mode == CONFIG_WATCHDOG_OFF)
                 say(t, true, "watchdog.mode = off");
         else if (t->guarded && t->guard.watchdog)
                 say(t, true, "the guard has %s open", device);
@@ -107,14 +98,14 @@ static void test_device(struct test *t)
 {
         struct volume_place p;
         struct stat st;
-        int r = volume_place_find(&t->config, &p);
+        int r = volume_place_find(t->config, &p);
 
         if (r < 0)
-                say(t, r == -ENOENT && t->config.cluster.nodes.n == 0, "%s",
+                say(t, r == -ENOENT && t->config->cluster.nodes.n == 0, "%s",
                     r == -ENOENT ? "there is no volume ([volume] provider, mount)"
                                  : "nothing can be mounted at volume.mount");
         else if (stat(p.device, &st) < 0)
-                say(t, errno == ENOENT && t->config.volume.provider == CONFIG_HETZNER, "%s: %s",
+                say(t, errno == ENOENT && t->config->volume.provider == CONFIG_HETZNER, "%s: %s",
                     p.device,
                     errno == ENOENT ? "not here, so nothing here writes on it" : strerror(errno));
         else if (!S_ISBLK(st.st_mode))
@@ -144,7 +135,7 @@ static void test_docker(struct test *t)
         struct stack *stack = NULL;
         size_t active = 0;
 
-        int r = stack_sets_new(&t->loop, &t->config, &stack);
+        int r = stack_sets_new(&t->loop, t->config, &stack);
         if (r == 0)
                 r = stack_begin(stack, &rq);
         if (r == 0)
@@ -158,7 +149,7 @@ static void test_docker(struct test *t)
                 active += t->plan.v[i].set == SET_ACTIVE;
         say(t, active > 0,
             "the engine answers; %zu of %zu containers of the project \"%s\" are active", active,
-            t->plan.n, t->config.docker.project);
+            t->plan.n, t->config->docker.project);
 }
 
 /* Those that run, in the order of the plan; `only_active`: of that set. */
@@ -228,7 +219,7 @@ static void test_target(struct test *t)
                 say(t, true, "the guard is not armed: this node does not lead");
                 return;
         }
-        int r = guard_path(t->config.control.socket, "guard.state", path, sizeof path);
+        int r = guard_path(t->config->control.socket, "guard.state", path, sizeof path);
         if (r == 0)
                 r = guard_state_load(path, &s);
         if (r < 0 || !t->guarded || !t->listed) {
@@ -289,15 +280,15 @@ static void test_servers(struct test *t)
                                              [CONFIG_POWEROFF_NEVER] = "never" };
         struct asked a;
 
-        for (size_t i = 0; i < t->config.cluster.nodes.n; i++) {
-                struct cluster_node n = config_cluster_node(&t->config, i);
+        for (size_t i = 0; i < t->config->cluster.nodes.n; i++) {
+                struct cluster_node n = config_cluster_node(t->config, i);
                 if (!ask(t, t->provider->ops->server_get, NULL, n.name, &a)) {
                         say(t, false, "node %s could not be powered off: %s", n.name, a.text);
                         return;
                 }
         }
         say(t, true, "the provider knows a server for each node; hetzner.poweroff = %s",
-            MODES[t->config.hetzner.poweroff]);
+            MODES[t->config->hetzner.poweroff]);
 }
 
 static void test_hetzner(struct test *t)
@@ -309,18 +300,18 @@ static void test_hetzner(struct test *t)
                 return;
         }
         const struct provider_server me = a.seen.server;
-        if (!ask(t, t->provider->ops->volume_get, t->config.volume.id, NULL, &a))
+        if (!ask(t, t->provider->ops->volume_get, t->config->volume.id, NULL, &a))
                 say(t, false, "%s", a.text);
         else if (strcmp(a.seen.volume.location, me.location) != 0)
                 say(t, false,
                     "volume %s is in %s and server %s in %s: it can never be attached here",
-                    t->config.volume.id, a.seen.volume.location, me.id, me.location);
+                    t->config->volume.id, a.seen.volume.location, me.id, me.location);
         else
                 say(t, true,
                     "this is server %s (%s); volume %s: %s%s. That the token may also change "
                     "things "
                     "shows when it does: hamon volume label on the master",
-                    me.id, me.name, t->config.volume.id,
+                    me.id, me.name, t->config->volume.id,
                     *a.seen.volume.server ? "attached to server " : "attached to none",
                     a.seen.volume.server);
         t->name = "poweroff";
@@ -329,7 +320,7 @@ static void test_hetzner(struct test *t)
 
 static void test_local(struct test *t)
 {
-        const char *command = t->config.local.fence_command;
+        const char *command = t->config->local.fence_command;
         struct stat st;
 
         if (!*command)
@@ -350,13 +341,13 @@ static void test_local(struct test *t)
 static void test_provider(struct test *t)
 {
         CLEANUP(buf_done) struct buf error = BUF(16384);
-        enum config_provider which = (enum config_provider)t->config.volume.provider;
+        enum config_provider which = (enum config_provider)t->config->volume.provider;
 
         if (which == CONFIG_NONE)
-                say(t, t->config.cluster.nodes.n == 0, "volume.provider = none");
+                say(t, t->config->cluster.nodes.n == 0, "volume.provider = none");
         else if (which == CONFIG_LOCAL)
                 test_local(t);
-        else if (providers_new(&t->loop, &t->config, which, &t->provider, &error) < 0)
+        else if (providers_new(&t->loop, t->config, which, &t->provider, &error) < 0)
                 say(t, false, "%s", buf_str(&error));
         else
                 test_hetzner(t);
@@ -373,14 +364,16 @@ static const struct {
         { "provider", test_provider },
 };
 
-static int run(struct test *t)
+int fence_test(const struct config *c, fence_test_fn fn, void *arg)
 {
+        CLEANUP(freep) struct test *t = calloc(1, sizeof *t); /* the plan is a big one */
+        if (!t)
+                return -ENOMEM;
+        *t = (struct test){ .config = c, .fn = fn, .arg = arg };
         int r = loop_init(&t->loop);
 
-        if (r < 0) {
-                fprintf(stderr, "fence-test: %s\n", strerror(-r));
-                return EX_OSERR;
-        }
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < ARRAY_SIZE(TESTS); i++) {
                 t->name = TESTS[i].name;
                 TESTS[i].run(t);
@@ -388,15 +381,35 @@ static int run(struct test *t)
         if (t->provider)
                 t->provider->ops->free(t->provider);
         loop_done(&t->loop);
-        if (t->json) {
-                CLEANUP(freep) char *text = cJSON_PrintUnformatted(t->json);
-                puts(text ? text : "[]");
+        return 0;
+}
+
+/* ---- the verb ---- */
+
+struct told {
+        cJSON *json; /* NULL: lines */
+        unsigned failed;
+};
+
+static void tell(void *arg, const char *name, bool ok, const char *text)
+{
+        struct told *t = arg;
+
+        t->failed += !ok;
+        if (!t->json) {
+                printf("%-4s %-10s %s\n", ok ? "ok" : "fail", name, text);
+                return;
         }
-        return t->failed ? EXIT_FAILURE : EX_OK;
+        cJSON *o = cJSON_CreateObject();
+        cJSON_AddStringToObject(o, "test", name);
+        cJSON_AddBoolToObject(o, "ok", ok);
+        cJSON_AddStringToObject(o, "message", text);
+        cJSON_AddItemToArray(t->json, o);
 }
 
 int fence_test_command(const char *file, int argc, char **argv)
 {
+        CLEANUP(config_free) struct config c = { .node = { .name = NULL } };
         bool json = argc == 1 && strcmp(argv[0], "--json") == 0;
 
         if (argc > json) {
@@ -408,14 +421,18 @@ int fence_test_command(const char *file, int argc, char **argv)
                 fputs("fence-test: only root may do this\n", stderr);
                 return EX_NOPERM;
         }
-        CLEANUP(freep) struct test *t = calloc(1, sizeof *t); /* the plan is a big one */
-        if (!t)
-                return EX_OSERR;
-        if (verb_config(file, &t->config) < 0)
+        if (verb_config(file, &c) < 0)
                 return EX_CONFIG;
-        t->json = json ? cJSON_CreateArray() : NULL;
-        int code = run(t);
-        cJSON_Delete(t->json);
-        config_free(&t->config);
-        return code;
+        struct told t = { .json = json ? cJSON_CreateArray() : NULL };
+        int r = fence_test(&c, tell, &t);
+        if (t.json) {
+                CLEANUP(freep) char *text = cJSON_PrintUnformatted(t.json);
+                puts(text ? text : "[]");
+                cJSON_Delete(t.json);
+        }
+        if (r < 0) {
+                fprintf(stderr, "fence-test: %s\n", strerror(-r));
+                return EX_OSERR;
+        }
+        return t.failed ? EXIT_FAILURE : EX_OK;
 }

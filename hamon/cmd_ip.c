@@ -117,12 +117,18 @@ static int gather(struct step *s, struct service *v, bool here)
         if (!here)
                 return recall(s, v);
         r = ask_provider(s, v);
-        if (r == 0)
+        if (r == 0 && !s->rehearsal)
                 remember(s, v);
         return r;
 }
 
 /* ---- the address on the interface ---- */
+
+static int no_address(struct step *s, const struct local_address *a, int r)
+{
+        return step_end(s, STEP_FAILED, "%s on %s: %s", a->text, s->config.ip.interface,
+                        strerror(-r));
+}
 
 static int set_address(struct step *s, struct service *v, size_t i, bool there)
 {
@@ -135,7 +141,7 @@ static int set_address(struct step *s, struct service *v, size_t i, bool there)
         if (r >= 0)
                 r = there ? local_net_add(a, interface) : local_net_del(a, interface);
         if (r < 0)
-                return step_end(s, STEP_FAILED, "%s on %s: %s", a->text, interface, strerror(-r));
+                return no_address(s, a, r);
         v->changed = true;
         return 0;
 }
@@ -203,23 +209,30 @@ static size_t peers(const struct config *c, struct direct *d)
         return n;
 }
 
+/* False: there is no address of that family. */
+static bool describe_outbound(const struct config *c, const struct service *v, int family,
+                              struct direct *d, struct outbound *ret)
+{
+        *ret = (struct outbound){ .family = family,
+                                  .interface = c->ip.interface,
+                                  .networks = (const char *const *)c->ip.outbound_networks.v,
+                                  .n_networks = c->ip.outbound_networks.n,
+                                  .direct = d->words,
+                                  .n_direct = peers(c, d) };
+        for (size_t i = 0; i < v->n && !ret->address; i++)
+                if (v->addresses[i].family == family)
+                        ret->address = v->addresses[i].text;
+        return ret->address;
+}
+
 static int set_outbound(struct step *s, struct service *v, int family)
 {
         CLEANUP(buf_done) struct buf error = BUF(4096);
         const struct child_tick tick = { step_pulse, s };
-        const struct config *c = &s->config;
+        struct outbound o;
         struct direct d;
-        struct outbound o = { .family = family,
-                              .interface = c->ip.interface,
-                              .networks = (const char *const *)c->ip.outbound_networks.v,
-                              .n_networks = c->ip.outbound_networks.n,
-                              .direct = d.words,
-                              .n_direct = peers(c, &d) };
 
-        for (size_t i = 0; i < v->n && !o.address; i++)
-                if (v->addresses[i].family == family)
-                        o.address = v->addresses[i].text;
-        if (!o.address)
+        if (!describe_outbound(&s->config, v, family, &d, &o))
                 return 0;
         int r = outbound_look(&o, step_left(s, NFT_WAIT), &tick);
         if (r == 1 || r == -ENODATA) /* as it should be; no network of that family */
@@ -320,6 +333,77 @@ static int release_run(struct step *s)
         return step_end(s, v.changed ? STEP_DONE : STEP_ALREADY,
                         "%zu address%s gone from this node%s", v.n, v.n == 1 ? "" : "es",
                         all ? "" : "; the provider was not asked, the next master does that");
+}
+
+/* ---- rehearsal ---- */
+
+/* The API names an IPv6 by its network: any address in it will do. */
+static bool is_among(const struct service *v, const struct local_address *a)
+{
+        for (size_t i = 0; i < v->n; i++)
+                if (v->addresses[i].family == a->family &&
+                    memcmp(v->addresses[i].bytes, a->bytes, a->family == AF_INET ? 4 : 8) == 0)
+                        return true;
+        return false;
+}
+
+/* What the provider would send here is what is put on the interface. */
+static bool rehearse_pointers(struct step *s, const struct service *v)
+{
+        const struct config *c = &s->config;
+        struct service theirs = { .n = 0 };
+
+        if (ask_provider(s, &theirs) != 0)
+                return false;
+        for (size_t i = 0; i < theirs.n; i++)
+                if (!is_among(v, &theirs.addresses[i])) {
+                        step_found(s, FOUND_FAIL,
+                                   "the provider has %s for id %s, and [ip] address does not",
+                                   theirs.addresses[i].text, c->ip.id.v[i]);
+                        return false;
+                }
+        return true;
+}
+
+static bool rehearse_outbound(struct step *s, const struct service *v, int family)
+{
+        CLEANUP(buf_done) struct buf error = BUF(4096);
+        const struct child_tick tick = { step_pulse, s };
+        struct outbound o;
+        struct direct d;
+
+        if (!s->config.ip.outbound || !describe_outbound(&s->config, v, family, &d, &o))
+                return true;
+        int r = outbound_check(&o, step_left(s, NFT_WAIT), &tick, &error);
+        if (r == 0 || r == -ENODATA)
+                return true;
+        step_end(s, r == -ETIMEDOUT ? STEP_TEMPORARY : STEP_FAILED, "[ip] outbound: %s",
+                 buf_str(&error));
+        return false;
+}
+
+void ip_assign_rehearse(struct step *s)
+{
+        const struct config *c = &s->config;
+        struct service v = { .n = 0 };
+
+        if (nothing_to_do(s)) {
+                step_found(s, FOUND_OK, "[ip] provider is none");
+                return;
+        }
+        if (gather(s, &v, true) != 0)
+                return;
+        for (size_t i = 0; i < v.n; i++) {
+                int r = local_net_has(&v.addresses[i], c->ip.interface);
+                if (r < 0) {
+                        no_address(s, &v.addresses[i], r);
+                        return;
+                }
+        }
+        if ((c->ip.provider == CONFIG_LOCAL || rehearse_pointers(s, &v)) &&
+            rehearse_outbound(s, &v, AF_INET) && rehearse_outbound(s, &v, AF_INET6))
+                step_found(s, FOUND_OK, "%zu address%s can be had on %s", v.n, v.n == 1 ? "" : "es",
+                           c->ip.interface);
 }
 
 static const struct step_verb VERBS[] = {

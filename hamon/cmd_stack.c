@@ -5,6 +5,7 @@
 #include "hamon/cmd_stack.h"
 
 #include "hamon/cmd_stack_door.h"
+#include "hamon/cmd_stack_rehearse.h"
 #include "hamon/cmd_stack_show.h"
 #include "hamon/step.h"
 #include "hamon/volume_mnt.h"
@@ -148,10 +149,7 @@ static void add_missing(struct act *a, struct buf *text)
         if (need.len == 0)
                 return;
         a->deed.result = STACK_FAILED;
-        buf_addf(text,
-                 "; no container: %s: create them (docker compose up --no-start), or name them in "
-                 "stack.ignore",
-                 buf_str(&need));
+        buf_addf(text, "; " STACK_NO_CONTAINER, buf_str(&need));
 }
 
 /* ---- the steps ---- */
@@ -179,7 +177,7 @@ static int with_stack(struct step *s, enum stack_part part, int (*run)(struct ac
 
         a->step = s;
         a->part = part;
-        int r = loop_init(&s->loop);
+        int r = step_loop(s);
         if (r == 0)
                 r = timer_init(&a->pulse, &s->loop, on_pulse, a);
         if (r == 0)
@@ -316,6 +314,20 @@ static int restart(struct step *s)
                 return r;
         s->config.stack.stop_timeout = MIN(s->config.stack.stop_timeout, RESTART_STOP_MS);
         return with_stack(s, PART_ALL, restart_run);
+}
+
+static int rehearse_run(struct act *a)
+{
+        operate(a, (struct stack_request){ .goal = STACK_LOOK, .images = true }, &a->look);
+        if (a->look.result != STACK_DONE && a->look.plan.n == 0)
+                return end(a, &a->look, a->look.text);
+        stack_rehearse(a->step, &a->look.plan);
+        return EX_OK;
+}
+
+void stack_start_rehearse(struct step *s)
+{
+        with_stack(s, PART_ALL, rehearse_run);
 }
 
 static int stop_run(struct act *a)

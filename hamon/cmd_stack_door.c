@@ -38,6 +38,8 @@ static const struct {
 
 void door_close(struct step *s, enum door which)
 {
+        int (*close_it)(const unsigned *, size_t, msec_t, msec_t, const struct child_tick *,
+                        struct buf *) = s->rehearsal ? stack_door_check : stack_door_close;
         CLEANUP(buf_done) struct buf error = BUF(4096);
         const struct child_tick tick = { step_pulse, s };
         const struct config *c = &s->config;
@@ -51,7 +53,7 @@ void door_close(struct step *s, enum door which)
                                        address, sizeof address, &ports[n]) == 0)
                         n++;
         msec_t hold = c->stack.drain_timeout + c->stack.stop_timeout + HOLD_MS;
-        if (stack_door_close(ports, n, hold, step_left(s, NFT_MS), &tick, &error) < 0)
+        if (close_it(ports, n, hold, step_left(s, NFT_MS), &tick, &error) < 0)
                 step_note(s, "newcomers will be refused for a while: %s", buf_str(&error));
 }
 

@@ -19,3 +19,7 @@ int volume_attach_run(struct step *s);
 int volume_detach_run(struct step *s);
 int volume_mount_run(struct step *s);
 int volume_umount_run(struct step *s);
+
+/* What these would find, without doing any of it (hamon/rehearsal.h). */
+void volume_attach_rehearse(struct step *s);
+void volume_mount_rehearse(struct step *s);

@@ -147,15 +147,20 @@ static int fence_all(struct step *s, struct fence *f)
 
 /* A shared device has no switch outside: the fence command, else the old holder's watchdog, which
  * is why a node of such a cluster does not lead without one. */
-static int fence_shared(struct step *s, struct fence *f)
+static bool watchdog_fences(const struct step *s)
 {
         int mode = s->config.watchdog.mode;
 
+        return mode == CONFIG_WATCHDOG_REQUIRED || mode == CONFIG_WATCHDOG_AUTO;
+}
+
+static int fence_shared(struct step *s, struct fence *f)
+{
         if (s->provider->ops->can_fence(s->provider))
                 return fence_all(s, f);
         if (!(s->flags & STEP_SILENT) || strcmp(f->from, s->config.node.name) == 0)
                 return 0; /* it let go by itself, or it was us */
-        if (mode == CONFIG_WATCHDOG_REQUIRED || mode == CONFIG_WATCHDOG_AUTO) {
+        if (watchdog_fences(s)) {
                 step_note(s, "\"%s\" is silent; its watchdog has reset it, since it led with one",
                           f->from);
                 return 0;
@@ -265,4 +270,61 @@ int volume_detach_run(struct step *s)
                 return step_end_refused(s);
         operate(s, &f, s->provider->ops->volume_detach, server, MOVE);
         return step_end_provider(s, &f.seen);
+}
+
+/* ---- rehearsal ---- */
+
+static void rehearse_shared(struct step *s)
+{
+        if (s->provider->ops->can_fence(s->provider))
+                step_found(s, FOUND_OK, "whoever may still write is fenced by local.fence_command");
+        else if (watchdog_fences(s))
+                step_found(s, FOUND_OK, "a silent holder has been reset by its own watchdog");
+        else
+                step_found(s, FOUND_FAIL,
+                           "a holder that falls silent could not be kept from writing: set [local] "
+                           "fence_command or [watchdog] mode");
+}
+
+static void rehearse_holder(struct step *s, struct fence *f, const char *server)
+{
+        if (operate(s, f, s->provider->ops->server_get, server, LOOK))
+                step_found(s, FOUND_OK,
+                           "volume %s is attached to server %s (%s), and could be taken from it",
+                           f->place.id, server, f->seen.seen.server.name);
+        else
+                step_found(s, FOUND_WARN, "volume %s is attached to server %s: %s", f->place.id,
+                           server, f->seen.text);
+}
+
+void volume_attach_rehearse(struct step *s)
+{
+        struct fence f = { .from = "" };
+
+        if (look(s, &f) != 0)
+                return;
+        if (s->config.volume.provider == CONFIG_LOCAL) {
+                rehearse_shared(s);
+                return;
+        }
+        const struct provider_server me = f.seen.seen.server;
+        if (!operate(s, &f, s->provider->ops->volume_get, NULL, LOOK)) {
+                step_end_provider(s, &f.seen);
+                return;
+        }
+        const struct provider_volume v = f.seen.seen.volume;
+        if (strcmp(v.location, me.location) != 0)
+                step_found(
+                        s, FOUND_FAIL,
+                        "volume %s is in %s and this server, %s, in %s: it can never be attached "
+                        "here",
+                        f.place.id, v.location, me.name, me.location);
+        else if (strcmp(v.server, me.id) == 0)
+                step_found(s, FOUND_OK, "volume %s is attached to us, server %s (%s)", f.place.id,
+                           me.id, me.name);
+        else if (*v.server)
+                rehearse_holder(s, &f, v.server);
+        else
+                step_found(s, FOUND_OK, "volume %s is attached to none; this is server %s (%s)",
+                           f.place.id, me.id, me.name);
 }

@@ -64,6 +64,18 @@ static void wake_udev(struct step *s)
         child_program(UDEVADM, NULL, step_left(s, UDEV_WAIT), &tick, NULL, &code);
 }
 
+static int no_device(struct step *s, const char *path)
+{
+        return step_end(s, STEP_TEMPORARY, "there is no %s, although it is attached", path);
+}
+
+static int bad_device(struct step *s, const char *path, int r)
+{
+        if (r == -ENOTBLK)
+                return step_end(s, STEP_FAILED, "%s is no block device", path);
+        return step_end_error(s, r, path);
+}
+
 static int wait_device(struct step *s, const char *path, dev_t *ret)
 {
         msec_t began = clock_ms();
@@ -72,8 +84,7 @@ static int wait_device(struct step *s, const char *path, dev_t *ret)
 
         while ((r = volume_dev_find(path, ret)) == -ENOENT) {
                 if (clock_ms() >= s->deadline - SPARE)
-                        return step_end(s, STEP_TEMPORARY,
-                                        "there is no %s, although it is attached", path);
+                        return no_device(s, path);
                 if (!woken && clock_ms() - began > UDEV_AFTER) {
                         woken = true;
                         wake_udev(s);
@@ -81,9 +92,7 @@ static int wait_device(struct step *s, const char *path, dev_t *ret)
                 poll(NULL, 0, LOOK_AGAIN);
                 step_pulse(s);
         }
-        if (r == -ENOTBLK)
-                return step_end(s, STEP_FAILED, "%s is no block device", path);
-        return r < 0 ? step_end_error(s, r, path) : 0;
+        return r < 0 ? bad_device(s, path, r) : 0;
 }
 
 static int check_child(void *arg)
@@ -93,9 +102,16 @@ static int check_child(void *arg)
         return volume_dev_check(j->place.device, j->uuid, j->fstype, j->found, sizeof j->found);
 }
 
-static int check_device(struct step *s, struct job *j)
+static int look_child(void *arg)
 {
-        int r = STEP_CHILD(s, check_child, j, CHECK_WAIT);
+        struct job *j = arg;
+
+        return volume_dev_look(j->place.device, j->uuid, j->fstype, j->found, sizeof j->found);
+}
+
+static int check_device(struct step *s, struct job *j, int (*child)(void *arg))
+{
+        int r = STEP_CHILD(s, child, j, CHECK_WAIT);
         const char *device = j->place.device;
 
         switch (r) {
@@ -143,17 +159,11 @@ static void set_options(const struct config *c, struct job *j)
                  ext && !strstr(c->volume.options, "errors=") ? ",errors=remount-ro" : "");
 }
 
-static int mount_it(struct step *s, struct job *j)
+static int not_mounted(struct step *s, const struct job *j, int r)
 {
         const char *where = j->place.where;
 
-        set_options(&s->config, j);
-        if (!step_may(s)) /* nothing is more of a write than replaying the journal */
-                return step_end_refused(s);
-        int r = STEP_CHILD(s, mount_child, j, s->timeout);
         switch (r) {
-        case 0:
-                return 0;
         case -ENOTEMPTY:
                 return step_end(s, STEP_FAILED,
                                 "%s is not empty: something was written into it while nothing was "
@@ -170,6 +180,15 @@ static int mount_it(struct step *s, struct job *j)
         default:
                 return step_end_error(s, r, where);
         }
+}
+
+static int mount_it(struct step *s, struct job *j)
+{
+        set_options(&s->config, j);
+        if (!step_may(s)) /* nothing is more of a write than replaying the journal */
+                return step_end_refused(s);
+        int r = STEP_CHILD(s, mount_child, j, s->timeout);
+        return r < 0 ? not_mounted(s, j, r) : 0;
 }
 
 /* It must not stay: whoever looks next would take it for ours. */
@@ -353,21 +372,30 @@ static int finish(struct step *s, struct job *j, bool fresh)
                         j->place.where);
 }
 
-int volume_mount_run(struct step *s)
+/* What hamon.conf says. 0, or how it ended. */
+static int learn_place(struct step *s, struct job *j)
 {
         const struct config *c = &s->config;
-        struct job j = { .budget = 0 };
-        dev_t device = 0;
-        int code = volume_place(s, &j.place);
+        int code = volume_place(s, &j->place);
 
         if (code != 0)
                 return code;
-        if (!*c->volume.uuid) {
-                step_end(s, STEP_FAILED, "[volume] uuid must be set: nothing else is ever mounted");
-                return EXIT_FAILURE;
-        }
-        str_copy(j.uuid, sizeof j.uuid, c->volume.uuid);
-        str_copy(j.fstype, sizeof j.fstype, c->volume.fstype);
+        if (!*c->volume.uuid)
+                return step_end(s, STEP_FAILED,
+                                "[volume] uuid must be set: nothing else is ever mounted");
+        str_copy(j->uuid, sizeof j->uuid, c->volume.uuid);
+        str_copy(j->fstype, sizeof j->fstype, c->volume.fstype);
+        return 0;
+}
+
+int volume_mount_run(struct step *s)
+{
+        struct job j = { .budget = 0 };
+        dev_t device = 0;
+        int code = learn_place(s, &j);
+
+        if (code != 0)
+                return code;
         if (!step_confirm(s,
                           "%s will be mounted on %s without asking who has the lease, and the "
                           "epoch file will not be written.",
@@ -384,11 +412,107 @@ int volume_mount_run(struct step *s)
         if (there < 0)
                 return code;
         if (there == 0) {
-                code = check_device(s, &j);
+                code = check_device(s, &j, check_child);
                 if (code == 0)
                         code = mount_it(s, &j);
                 if (code != 0)
                         return code;
         }
         return finish(s, &j, there == 0);
+}
+
+/* ---- rehearsal ---- */
+
+enum { MODPROBE_WAIT = 5000 };
+
+static int empty_child(void *arg)
+{
+        const struct job *j = arg;
+
+        return volume_mnt_empty(j->place.where);
+}
+
+/* Can the kernel mount it, and is there a place for it? False: a sentence was said. */
+static bool rehearse_place(struct step *s, struct job *j)
+{
+        const char *const modprobe[] = { "/sbin/modprobe", "-n", "-q", j->fstype, NULL };
+        const struct child_tick tick = { step_pulse, s };
+        unsigned long flags;
+        char data[512];
+        int code = 0;
+
+        set_options(&s->config, j);
+        if (volume_mnt_options(j->options, &flags, data, sizeof data) < 0) {
+                step_end(s, STEP_FAILED, "[volume] options are too long");
+                return false;
+        }
+        if (volume_mnt_known(j->fstype) == 0 &&
+            (child_program(modprobe, NULL, step_left(s, MODPROBE_WAIT), &tick, NULL, &code) < 0 ||
+             code != 0)) {
+                step_end(s, STEP_FAILED, "the kernel here knows no file system %s", j->fstype);
+                return false;
+        }
+        int r = STEP_CHILD(s, empty_child, j, LOOK);
+        if (r < 0 && r != -ENOENT) /* which it will make */
+                not_mounted(s, j, r);
+        return r == 0 || r == -ENOENT;
+}
+
+/* It comes with the attachment: will it have the name that is waited for? */
+static void rehearse_name(struct step *s, const struct job *j)
+{
+        const char *path = j->place.device;
+        struct step_seen o, me;
+
+        step_own_server(s, &me);
+        step_operate(s, s->provider->ops->volume_get,
+                     (struct provider_request){ .id = j->place.id }, LOOK, &o);
+        if (!step_went_well(&me) || !step_went_well(&o))
+                return; /* said where the attachment is looked at */
+        const struct provider_volume *v = &o.seen.volume;
+        if (strcmp(v->server, me.seen.server.id) == 0)
+                no_device(s, path);
+        else if (!*v->device || strcmp(v->device, path) == 0)
+                step_found(s, FOUND_OK, "once attached it is %s, to be mounted on %s", path,
+                           j->place.where);
+        else
+                step_found(
+                        s, *s->config.volume.device ? FOUND_WARN : FOUND_FAIL,
+                        "the provider says that it will be %s, and %s is waited for: is [volume] "
+                        "device right?",
+                        v->device, path);
+}
+
+static void rehearse_device(struct step *s, struct job *j)
+{
+        if (check_device(s, j, look_child) == 0)
+                step_found(s, FOUND_OK, "%s is %s, to be mounted on %s", j->place.device, j->found,
+                           j->place.where);
+}
+
+void volume_mount_rehearse(struct step *s)
+{
+        struct job j = { .budget = 0 };
+        dev_t device = 0;
+        int code;
+
+        if (learn_place(s, &j) != 0 ||
+            step_provider(s, (enum config_provider)s->config.volume.provider) != 0)
+                return;
+        int r = volume_dev_find(j.place.device, &device);
+        if (r < 0 && r != -ENOENT) {
+                bad_device(s, j.place.device, r);
+                return;
+        }
+        int there = already_mounted(s, &j, device, &code);
+        if (there > 0)
+                step_found(s, FOUND_OK, "%s is mounted on %s", j.place.device, j.place.where);
+        if (there != 0 || !rehearse_place(s, &j))
+                return;
+        if (r == 0)
+                rehearse_device(s, &j);
+        else if (s->config.volume.provider == CONFIG_LOCAL)
+                step_end(s, STEP_FAILED, "there is no %s on this node", j.place.device);
+        else
+                rehearse_name(s, &j);
 }

@@ -33,6 +33,8 @@ const struct command COMMANDS[] = {
           "who leads; claim the lead here, or give it back", NULL, NULL },
         { "probe", "[NAME...] [...]", "do this node's services work? exit 0 yes, 75 not all", NULL,
           NULL },
+        { "rehearse", "[--json] [--retry TIME]",
+          "would a fail-over to this node work? looks only; exit 0 yes, 1 no", NULL, NULL },
         { "stack", "status|start|stop|restart|drain", "Mailcow's containers on this node, as sets",
           NULL, NULL },
         { "alert", "test [TARGET] | status [--json]",

@@ -7,6 +7,7 @@
 #include "hamon/cmd_ip.h"
 #include "hamon/cmd_lease.h"
 #include "hamon/cmd_probe.h"
+#include "hamon/cmd_rehearse.h"
 #include "hamon/cmd_stack.h"
 #include "hamon/cmd_store.h"
 #include "hamon/cmd_takeover.h"
@@ -36,6 +37,7 @@ static const struct engine_row {
         { "ip", NULL, ip_command },
         { "lease", NULL, lease_command },
         { "probe", NULL, probe_command },
+        { "rehearse", NULL, rehearse_command },
         { "stack", NULL, stack_command },
         { "store", NULL, store_command },
         { "volume", NULL, volume_command },

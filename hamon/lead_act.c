@@ -2,6 +2,7 @@
  * step. */
 #include "hamon/lead_impl.h"
 
+#include "hamon/hook_paths.h"
 #include "lib/log.h"
 #include <inttypes.h>
 #include <string.h>
@@ -53,7 +54,7 @@ static void fill_env(struct lead *l, const struct ha_action *a, msec_t now, stru
 {
         char mark[CONFIG_FINGERPRINT];
 
-        put(e, "PATH", "%s", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        put(e, "PATH", "%s", HOOK_PATH);
         put(e, "LC_ALL", "%s", "C");
         put(e, "HAMON_NODE", "%s", l->needs.config->node.name);
         put(e, "HAMON_EPOCH", "%" PRIu64, a->epoch);
@@ -76,20 +77,20 @@ void lead_start_hook(struct lead *l, const struct ha_action *a)
 {
         CLEANUP(buf_done) struct buf error = BUF(1024);
         struct hook_env env = { .n = 0 };
-        char path[PATH_MAX], also[PATH_MAX];
-
+        struct hook_paths paths;
         msec_t now = loop_now(l->needs.loop);
 
         fill_env(l, a, now, &env);
-        snprintf(path, sizeof path, "%s/%s.sh", l->needs.config->hooks.dir, HA_HOOKS[a->hook]);
-        snprintf(also, sizeof also, "%s/%s.d", l->needs.config->hooks.dir, HA_HOOKS[a->hook]);
+        int r = hook_paths(l->needs.config->hooks.dir, l->needs.file, HA_HOOKS[a->hook], &paths);
         const struct hook_run run = { .id = a->id,
                                       .name = HA_HOOKS[a->hook],
-                                      .path = path,
-                                      .also = also,
+                                      .path = paths.hook,
+                                      .also = paths.also,
                                       .env = env.list,
                                       .deadline = a->deadline };
-        bool started = hook_start(l->hook, &run, &error) == 0;
+        if (r < 0)
+                buf_adds(&error, "the path of the hook is too long");
+        bool started = r == 0 && hook_start(l->hook, &run, &error) == 0;
         l->hook_refused = started ? 0 : a->id;
         lead_tell_hook(l, a, started ? NULL : buf_str(&error));
         if (a->mode == MODE_RECOVER)

@@ -143,10 +143,11 @@ int outbound_look(const struct outbound *o, msec_t deadline, const struct child_
         return r == 1 ? strstr(buf_str(&have), mark) != NULL : r;
 }
 
-static int run_script(const char *script, msec_t deadline, const struct child_tick *tick,
-                      struct buf *error)
+/* `check`: the kernel is asked whether it would take it, and nothing is changed. */
+static int run_script(const char *script, bool check, msec_t deadline,
+                      const struct child_tick *tick, struct buf *error)
 {
-        const char *const argv[] = { NFT, "-f", "-", NULL };
+        const char *const argv[] = { NFT, check ? "-cf" : "-f", "-", NULL };
         CLEANUP(buf_done) struct buf said = BUF(ANSWER_MAX);
         int code = 0, r = child_program(argv, script, deadline, tick, &said, &code);
 
@@ -162,8 +163,8 @@ static int run_script(const char *script, msec_t deadline, const struct child_ti
         return -EIO;
 }
 
-int outbound_set(const struct outbound *o, msec_t deadline, const struct child_tick *tick,
-                 struct buf *error)
+static int make(const struct outbound *o, bool check, msec_t deadline,
+                const struct child_tick *tick, struct buf *error)
 {
         CLEANUP(buf_done) struct buf script = BUF(SCRIPT_MAX);
         int r = outbound_script(o, &script);
@@ -172,7 +173,19 @@ int outbound_set(const struct outbound *o, msec_t deadline, const struct child_t
                 buf_addf(error, "no rule can be made for %s on %s", o->address, o->interface);
                 return r;
         }
-        return run_script(buf_str(&script), deadline, tick, error);
+        return run_script(buf_str(&script), check, deadline, tick, error);
+}
+
+int outbound_set(const struct outbound *o, msec_t deadline, const struct child_tick *tick,
+                 struct buf *error)
+{
+        return make(o, false, deadline, tick, error);
+}
+
+int outbound_check(const struct outbound *o, msec_t deadline, const struct child_tick *tick,
+                   struct buf *error)
+{
+        return make(o, true, deadline, tick, error);
 }
 
 int outbound_clear(int family, msec_t deadline, const struct child_tick *tick, struct buf *error)
@@ -182,5 +195,5 @@ int outbound_clear(int family, msec_t deadline, const struct child_tick *tick, s
         snprintf(script, sizeof script,
                  "add table %s " OUTBOUND_TABLE "\ndelete table %s " OUTBOUND_TABLE "\n",
                  family_name(family), family_name(family));
-        return run_script(script, deadline, tick, error);
+        return run_script(script, false, deadline, tick, error);
 }

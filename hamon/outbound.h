@@ -36,4 +36,7 @@ int outbound_table(int family);
 /* Both in one transaction. On failure nft's own words (or ours) in `error`. */
 int outbound_set(const struct outbound *o, msec_t deadline, const struct child_tick *tick,
                  struct buf *error);
+/* Would it work? -ENODATA: no network of that family, so there is nothing to do. */
+int outbound_check(const struct outbound *o, msec_t deadline, const struct child_tick *tick,
+                   struct buf *error);
 int outbound_clear(int family, msec_t deadline, const struct child_tick *tick, struct buf *error);

@@ -40,10 +40,11 @@ int stack_door_script(const unsigned *ports, size_t n, msec_t hold, struct buf *
         return out->error;
 }
 
-static int run_script(const char *script, msec_t deadline, const struct child_tick *tick,
-                      struct buf *error)
+/* `check`: the kernel is asked whether it would take it, and nothing is changed. */
+static int run_script(const char *script, bool check, msec_t deadline,
+                      const struct child_tick *tick, struct buf *error)
 {
-        const char *const argv[] = { NFT, "-f", "-", NULL };
+        const char *const argv[] = { NFT, check ? "-cf" : "-f", "-", NULL };
         CLEANUP(buf_done) struct buf said = BUF(ANSWER_MAX);
         int code = 0, r = child_program(argv, script, deadline, tick, &said, &code);
 
@@ -59,8 +60,8 @@ static int run_script(const char *script, msec_t deadline, const struct child_ti
         return -EIO;
 }
 
-int stack_door_close(const unsigned *ports, size_t n, msec_t hold, msec_t deadline,
-                     const struct child_tick *tick, struct buf *error)
+static int close_door(const unsigned *ports, size_t n, msec_t hold, bool check, msec_t deadline,
+                      const struct child_tick *tick, struct buf *error)
 {
         CLEANUP(buf_done) struct buf script = BUF(4096);
         int r = stack_door_script(ports, n, hold, &script);
@@ -69,14 +70,26 @@ int stack_door_close(const unsigned *ports, size_t n, msec_t hold, msec_t deadli
                 buf_adds(error, "no mail port is known");
                 return r;
         }
-        return run_script(buf_str(&script), deadline, tick, error);
+        return run_script(buf_str(&script), check, deadline, tick, error);
+}
+
+int stack_door_close(const unsigned *ports, size_t n, msec_t hold, msec_t deadline,
+                     const struct child_tick *tick, struct buf *error)
+{
+        return close_door(ports, n, hold, false, deadline, tick, error);
+}
+
+int stack_door_check(const unsigned *ports, size_t n, msec_t hold, msec_t deadline,
+                     const struct child_tick *tick, struct buf *error)
+{
+        return close_door(ports, n, hold, true, deadline, tick, error);
 }
 
 int stack_door_open(msec_t deadline, const struct child_tick *tick, struct buf *error)
 {
         return run_script("add table inet " STACK_DOOR_TABLE "\n"
                           "delete table inet " STACK_DOOR_TABLE "\n",
-                          deadline, tick, error);
+                          false, deadline, tick, error);
 }
 
 static bool is_of_kind(unsigned state, enum stack_door_kind kind)

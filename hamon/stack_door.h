@@ -25,6 +25,9 @@ size_t stack_door_count(const char *text, enum stack_door_kind kind, const unsig
  * open is fine. `tick` may be NULL. */
 int stack_door_close(const unsigned *ports, size_t n, msec_t hold, msec_t deadline,
                      const struct child_tick *tick, struct buf *error);
+/* Would closing it work? Nothing is changed. */
+int stack_door_check(const unsigned *ports, size_t n, msec_t hold, msec_t deadline,
+                     const struct child_tick *tick, struct buf *error);
 int stack_door_open(msec_t deadline, const struct child_tick *tick, struct buf *error);
 
 /* How many there are in the network of that process, or -errno. */

@@ -20,7 +20,15 @@ enum {
 
 struct stack;
 
-enum stack_step { STEP_INSPECT, STEP_UPDATE, STEP_START, STEP_UNPAUSE, STEP_STOP, STEP_COUNT_ };
+enum stack_step {
+        STEP_INSPECT,
+        STEP_IMAGE,
+        STEP_UPDATE,
+        STEP_START,
+        STEP_UNPAUSE,
+        STEP_STOP,
+        STEP_COUNT_
+};
 
 struct stack_job { /* belongs to the member of the same index */
         struct stack *stack;

@@ -14,6 +14,7 @@ static const struct step_row {
         const char *method, *path, *what;
 } STEPS[STEP_COUNT_] = {
         [STEP_INSPECT] = { "GET", "json", "looking at it" },
+        [STEP_IMAGE] = { "GET", "", "looking at its image" },
         [STEP_UPDATE] = { "POST", "update", "setting its restart policy" },
         [STEP_START] = { "POST", "start", "starting it" },
         [STEP_UNPAUSE] = { "POST", "unpause", "unpausing it" },
@@ -78,29 +79,33 @@ bool stack_explain(const struct stack *s, const char *what, const struct http_re
 
 static void on_answer(void *arg, const struct http_result *r);
 
+static int make_url(const struct stack_job *j, enum stack_step step, msec_t now, struct buf *out)
+{
+        const struct stack_member *m = member(j);
+        msec_t grace = j->stack->stop_ends_at - now;
+
+        if (step == STEP_IMAGE)
+                return stack_json_image_url(m->image, out);
+        buf_addf(out, "http://docker/containers/%s/%s", m->id, STEPS[step].path);
+        if (step == STEP_STOP)
+                buf_addf(out, "?t=%lld", grace > 1000 ? (long long)(grace + 999) / 1000 : 1LL);
+        return out->error;
+}
+
 static void ask(struct stack_job *j, enum stack_step step)
 {
+        CLEANUP(buf_done) struct buf url = BUF(512);
         struct stack *s = j->stack;
-        struct stack_member *m = member(j);
         msec_t now = loop_now(s->loop), left = MAX(s->ends_at - now, (msec_t)1);
-        char url[160], query[32] = "";
-
-        if (step == STEP_STOP) {
-                msec_t grace = s->stop_ends_at - now;
-                snprintf(query, sizeof query, "?t=%lld",
-                         grace > 1000 ? (long long)(grace + 999) / 1000 : 1LL);
-        }
-        snprintf(url, sizeof url, "http://docker/containers/%s/%s%s", m->id, STEPS[step].path,
-                 query);
         const char *const json[] = { "Content-Type: application/json", NULL };
         /* the deadline of all ends it; its own is only for the case that there is none */
-        bool quick = step == STEP_INSPECT || step == STEP_UPDATE;
+        bool looks = step == STEP_INSPECT || step == STEP_IMAGE;
+        bool quick = looks || step == STEP_UPDATE;
         struct http_request rq = { .method = STEPS[step].method,
-                                   .url = url,
                                    .unix_socket = s->socket,
                                    .connect_timeout = s->timeout,
                                    .timeout = quick ? MIN(s->timeout, left) : left + STACK_QUICK,
-                                   .once = step != STEP_INSPECT,
+                                   .once = !looks,
                                    .arg = j,
                                    .on_done = on_answer };
         if (step == STEP_UPDATE) {
@@ -108,7 +113,10 @@ static void ask(struct stack_job *j, enum stack_step step)
                 rq.body = "{\"RestartPolicy\":{\"Name\":\"no\"}}";
         }
         j->step = step;
-        int r = http_start(s->http, &rq, &j->call);
+        int r = make_url(j, step, now, &url);
+        rq.url = buf_str(&url);
+        if (r == 0)
+                r = http_start(s->http, &rq, &j->call);
         if (r < 0) {
                 j->call = NULL;
                 stack_job_fail(j, true, strerror(-r));
@@ -182,7 +190,9 @@ static void looked(struct stack_job *j)
                 bring_down(j);
                 return;
         }
-        if (j->stack->plan.goal != STACK_LOOK && strcmp(m->policy, "no") != 0)
+        if (j->stack->rq.images && m->image_is == IMAGE_UNKNOWN && *m->image)
+                ask(j, STEP_IMAGE);
+        else if (j->stack->plan.goal != STACK_LOOK && strcmp(m->policy, "no") != 0)
                 ask(j, STEP_UPDATE);
         else if (j->stack->plan.goal == STACK_LOOK || m->stop)
                 over(j);
@@ -220,6 +230,10 @@ static void done_one(struct stack_job *j, const struct http_result *r)
                 else
                         looked(j);
                 break;
+        case STEP_IMAGE:
+                stack_json_image(r->body, r->len, m); /* else it stays unknown */
+                over(j);
+                break;
         case STEP_UPDATE:
                 str_copy(m->policy, sizeof m->policy, "no");
                 looked(j);
@@ -253,6 +267,11 @@ static void on_answer(void *arg, const struct http_result *r)
         j->call = NULL;
         if (!r->error && (r->status / 100 == 2 || r->status == 304)) {
                 done_one(j, r);
+                return;
+        }
+        if (j->step == STEP_IMAGE) { /* a help, not a condition */
+                member(j)->image_is = !r->error && r->status == 404 ? IMAGE_GONE : IMAGE_UNKNOWN;
+                over(j);
                 return;
         }
         if (!r->error && r->status == 404 && member(j)->stop) {

@@ -171,6 +171,38 @@ int stack_json_list(const char *json, size_t len, const char *project, stack_cla
         return 0;
 }
 
+/* {"25/tcp":[{"HostIp":"","HostPort":"25"},…],…}: those for UDP are of no interest. */
+static void copy_ports(const cJSON *bindings, struct stack_member *m)
+{
+        const cJSON *inside, *one;
+        uint64_t port;
+
+        m->n_ports = 0;
+        cJSON_ArrayForEach(inside, bindings)
+        {
+                if (!inside->string || !strstr(inside->string, "/tcp"))
+                        continue;
+                cJSON_ArrayForEach(one, inside)
+                {
+                        struct stack_port *p = &m->ports[m->n_ports];
+                        if (m->n_ports == STACK_PORTS ||
+                            parse_uint(field_str(one, "HostPort"), 1, 65535, &port) < 0 ||
+                            !str_copy(p->address, sizeof p->address, field_str(one, "HostIp")))
+                                continue; /* the engine chooses one, or there are a great many */
+                        p->port = (unsigned)port;
+                        m->n_ports++;
+                }
+        }
+}
+
+static void copy_image(const cJSON *j, struct stack_member *m)
+{
+        m->image_is = IMAGE_UNKNOWN;
+        if (!str_copy(m->image, sizeof m->image, field_str(field(j, "Config"), "Image")) ||
+            !str_copy(m->image_id, sizeof m->image_id, field_str(j, "Image")))
+                m->image[0] = '\0';
+}
+
 int stack_json_detail(const char *json, size_t len, struct stack_member *m)
 {
         CLEANUP(delete_json) cJSON *j = cJSON_ParseWithLength(json, len);
@@ -188,6 +220,29 @@ int stack_json_detail(const char *json, size_t len, struct stack_member *m)
         str_copy(m->policy, sizeof m->policy, field_str(policy, "Name"));
         if (!*m->policy) /* how old engines say it */
                 str_copy(m->policy, sizeof m->policy, "no");
+        copy_image(j, m);
+        copy_ports(field(field(j, "HostConfig"), "PortBindings"), m);
+        return 0;
+}
+
+int stack_json_image_url(const char *image, struct buf *out)
+{
+        if (!*image ||
+            image[strspn(image, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789._-/:@")] != '\0' ||
+            strstr(image, ".."))
+                return -EINVAL;
+        return buf_addf(out, "http://docker/images/%s/json", image);
+}
+
+int stack_json_image(const char *json, size_t len, struct stack_member *m)
+{
+        CLEANUP(delete_json) cJSON *j = cJSON_ParseWithLength(json, len);
+        const char *id = field_str(j, "Id");
+
+        if (!*id)
+                return -EBADMSG;
+        m->image_is = strcmp(id, m->image_id) == 0 ? IMAGE_SAME : IMAGE_OTHER;
         return 0;
 }
 

@@ -21,8 +21,13 @@ typedef void (*stack_classify_fn)(void *arg, const char *service, struct stack_s
 int stack_json_list(const char *json, size_t len, const char *project, stack_classify_fn classify,
                     void *arg, struct stack_plan *p);
 
-/* GET /containers/ID/json -> state, health, exit_code, policy, pid. */
+/* GET /containers/ID/json -> state, health, exit_code, policy, pid, image, ports. */
 int stack_json_detail(const char *json, size_t len, struct stack_member *m);
+
+/* Add the URL of GET /images/NAME/json. -EINVAL: a name that none can have. */
+int stack_json_image_url(const char *image, struct buf *out);
+/* Its answer -> image_is. */
+int stack_json_image(const char *json, size_t len, struct stack_member *m);
 
 /* The engine's own sentence in {"message":"…"}, on one line; "" if there is none. Returns dst. */
 char *stack_json_message(const char *json, size_t len, char *dst, size_t size);

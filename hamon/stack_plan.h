@@ -12,6 +12,20 @@ enum {
         STACK_NEEDS_SIZE = 512,
         STACK_TEXT_SIZE = 256,
         STACK_MAX = 128, /* containers of the project */
+        STACK_IMAGE_SIZE = 160,
+        STACK_PORTS = 12, /* of one container, published on this node */
+};
+
+enum stack_image { /* does the name a container was made from still mean its image? */
+                   IMAGE_UNKNOWN, /* nobody asked, or it was not told */
+                   IMAGE_SAME,
+                   IMAGE_OTHER, /* a newer one was pulled */
+                   IMAGE_GONE,
+};
+
+struct stack_port {
+        char address[46]; /* "" = on every address */
+        unsigned port;
 };
 
 enum stack_goal {
@@ -54,6 +68,12 @@ struct stack_member {
         char policy[24];        /* restart policy, "" = not told */
         char address[46];       /* in its first network, "" = not told */
         pid_t pid;              /* of its first process, 0 = not told, or none */
+
+        char image[STACK_IMAGE_SIZE]; /* the name it was made from, "" = not told, or too long */
+        char image_id[80];
+        enum stack_image image_is;
+        struct stack_port ports[STACK_PORTS]; /* TCP ports it publishes while it runs */
+        size_t n_ports;
 
         enum stack_turn turn;
         bool stop;    /* it is to be stopped, whatever the goal */

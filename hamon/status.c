@@ -162,7 +162,7 @@ static void add_lease(cJSON *root, const struct status_cluster *c, msec_t now)
 
 int status_json(const struct node *n, const struct status_cluster *c, msec_t now, struct buf *out)
 {
-        char msg[320];
+        char msg[320], mark[CONFIG_FINGERPRINT];
         cJSON *root = cJSON_CreateObject();
 
         cJSON_AddStringToObject(root, "node", n->config->node.name);
@@ -173,6 +173,8 @@ int status_json(const struct node *n, const struct status_cluster *c, msec_t now
         add_int(root, "age_ms", n->verdict.age + now - n->judged_at);
         add_int(root, "since_ms", now - n->verdict_since);
         cJSON_AddStringToObject(root, "version", MHA_VERSION);
+        config_fingerprint(n->config, mark);
+        cJSON_AddStringToObject(root, "config_mark", mark);
         if (c) {
                 add_lease(root, c, now);
                 add_nodes(root, c);

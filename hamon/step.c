@@ -24,7 +24,7 @@ static const struct {
         { "--silent", STEP_SILENT }, { "--timeout", STEP_TIMEOUT },
         { "--set", STEP_SET },       { "--fence", STEP_FENCE },
         { "--off", STEP_OFF },       { "--only", STEP_ONLY },
-        { "--part", STEP_PART },
+        { "--part", STEP_PART },     { "--retry", STEP_RETRY },
 };
 
 /* ---- how it ends ---- */
@@ -32,11 +32,12 @@ static const struct {
 static const struct {
         const char *word;
         int code;
+        enum found found; /* in a rehearsal */
 } RESULTS[] = {
-        [STEP_DONE] = { "done", EX_OK },
-        [STEP_ALREADY] = { "already", EX_OK },
-        [STEP_TEMPORARY] = { "temporary", EX_TEMPFAIL },
-        [STEP_FAILED] = { "failed", EXIT_FAILURE },
+        [STEP_DONE] = { "done", EX_OK, FOUND_OK },
+        [STEP_ALREADY] = { "already", EX_OK, FOUND_OK },
+        [STEP_TEMPORARY] = { "temporary", EX_TEMPFAIL, FOUND_FAIL },
+        [STEP_FAILED] = { "failed", EXIT_FAILURE, FOUND_FAIL },
 };
 
 static void print_json(struct step *s, enum step_result result, const char *text)
@@ -58,6 +59,10 @@ int step_end(struct step *s, enum step_result result, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(text, sizeof text, fmt, ap);
         va_end(ap);
+        if (s->rehearsal) {
+                rehearsal_add(s->rehearsal, RESULTS[result].found, text);
+                return RESULTS[result].code;
+        }
         if (s->json)
                 print_json(s, result, text);
         if (RESULTS[result].code != EX_OK)
@@ -89,7 +94,21 @@ void step_note(const struct step *s, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(text, sizeof text, fmt, ap);
         va_end(ap);
-        fprintf(stderr, "%s: %s\n", s->what, text);
+        if (s->rehearsal)
+                rehearsal_add(s->rehearsal, FOUND_WARN, text);
+        else
+                fprintf(stderr, "%s: %s\n", s->what, text);
+}
+
+void step_found(struct step *s, enum found f, const char *fmt, ...)
+{
+        char text[SENTENCE];
+        va_list ap;
+
+        va_start(ap, fmt);
+        vsnprintf(text, sizeof text, fmt, ap);
+        va_end(ap);
+        rehearsal_add(s->rehearsal, f, text);
 }
 
 bool step_confirm(struct step *s, const char *fmt, ...)
@@ -186,7 +205,10 @@ static int bad_argument(const struct step *s, const char *what, const char *arg)
         return EX_USAGE;
 }
 
-enum { STEP_VALUES = STEP_TIMEOUT | STEP_SET | STEP_FENCE | STEP_OFF | STEP_ONLY | STEP_PART };
+enum {
+        STEP_VALUES =
+                STEP_TIMEOUT | STEP_SET | STEP_FENCE | STEP_OFF | STEP_ONLY | STEP_PART | STEP_RETRY
+};
 
 /* What follows a flag. 0, or an exit code. */
 static int take_value(struct step *s, enum step_flag flag, const char *value)
@@ -210,6 +232,10 @@ static int take_value(struct step *s, enum step_flag flag, const char *value)
                 if (!warm && strcmp(value, "active") != 0)
                         return bad_argument(s, "--set wants warm or active", value);
                 s->warm = warm;
+                break;
+        case STEP_RETRY:
+                if (parse_duration(value, &s->retry) < 0)
+                        return bad_argument(s, "--retry wants a time, as in 30s", value);
                 break;
         case STEP_TIMEOUT:
                 if (parse_duration(value, &s->timeout) < 0 || s->timeout == 0)
@@ -265,6 +291,10 @@ static bool is_config_in_force(const struct step *s)
         return !want || !*want || strcmp(want, have) == 0;
 }
 
+const char STEP_OLD_CONFIG[] =
+        "hamon.conf was changed in what wants a restart: restart hamon, which interrupts nothing "
+        "(hamon config shows the new values)";
+
 static int begin(struct step *s, const char *kind, const char *file)
 {
         if (verb_config(file, &s->config) < 0)
@@ -286,9 +316,7 @@ static int begin(struct step *s, const char *kind, const char *file)
         if (r < 0)
                 return step_end_error(s, r, "the lock of this kind of step");
         if (s->verb->needs_lease && !is_config_in_force(s))
-                return step_end(s, STEP_FAILED,
-                                "hamon.conf was changed in what wants a restart: restart hamon, "
-                                "which interrupts nothing (hamon config shows the new values)");
+                return step_end(s, STEP_FAILED, "%s", STEP_OLD_CONFIG);
         if (s->verb->needs_lease && !step_may(s))
                 return step_end_refused(s);
         return 0;
@@ -309,15 +337,20 @@ int step_main(const char *kind, const struct step_verb *verbs, size_t n_verbs, c
               int argc, char **argv)
 {
         struct step s = { .lock_fd = -1 };
+        int named = verbs[0].name ? 1 : 0;
 
-        for (size_t i = 0; argc > 0 && i < n_verbs; i++)
+        for (size_t i = 0; named && argc > 0 && i < n_verbs; i++)
                 if (strcmp(verbs[i].name, argv[0]) == 0)
                         s.verb = &verbs[i];
+        if (!named)
+                s.verb = &verbs[0];
         if (!s.verb)
                 return usage(kind, verbs, n_verbs);
-        snprintf(s.what, sizeof s.what, "%s %s", kind, s.verb->name);
+        snprintf(s.what, sizeof s.what, "%s%s%s", kind, named ? " " : "",
+                 named ? s.verb->name : "");
         s.timeout = s.verb->timeout;
-        int code = parse(&s, argc - 1, argv + 1);
+        s.file = file;
+        int code = parse(&s, argc - named, argv + named);
         if (code != 0)
                 return code;
         code = begin(&s, kind, file);

@@ -17,6 +17,7 @@
 
 #include "hamon/config.h"
 #include "hamon/provider/provider.h"
+#include "hamon/rehearsal.h"
 #include "lib/child.h"
 #include <cjson/cJSON.h>
 
@@ -30,11 +31,12 @@ enum step_flag {
         STEP_SILENT = 1 << 3, /* the old holder does not answer; also by $HAMON_FROM[_SILENT] */
         STEP_FORCE_EPOCH = 1 << 4,
         STEP_TIMEOUT = 1 << 5,
-        STEP_SET = 1 << 6,   /* --set warm|active */
-        STEP_FENCE = 1 << 7, /* --fence NODE,… */
-        STEP_OFF = 1 << 8,   /* --off NODE,… */
-        STEP_ONLY = 1 << 9,  /* --only SERVICE */
-        STEP_PART = 1 << 10, /* --part of the set */
+        STEP_SET = 1 << 6,    /* --set warm|active */
+        STEP_FENCE = 1 << 7,  /* --fence NODE,… */
+        STEP_OFF = 1 << 8,    /* --off NODE,… */
+        STEP_ONLY = 1 << 9,   /* --only SERVICE */
+        STEP_PART = 1 << 10,  /* --part of the set */
+        STEP_RETRY = 1 << 11, /* --retry TIME */
 };
 
 enum { STEP_COMMON = STEP_JSON | STEP_TIMEOUT, STEP_REPAIR = STEP_NO_LEASE | STEP_YES };
@@ -42,7 +44,7 @@ enum { STEP_COMMON = STEP_JSON | STEP_TIMEOUT, STEP_REPAIR = STEP_NO_LEASE | STE
 struct step;
 
 struct step_verb {
-        const char *name;           /* "attach" */
+        const char *name;           /* "attach"; NULL: the only one of its kind */
         unsigned flags;             /* enum step_flag: what may stand behind it */
         bool needs_lease;           /* else it is asked for only if the step itself wants it */
         msec_t timeout;             /* unless --timeout says else */
@@ -59,9 +61,11 @@ struct step_grant { /* the answer to `lease` */
 struct step {
         char what[48]; /* "volume attach" */
         const struct step_verb *verb;
+        const char *file; /* of the configuration */
         struct config config;
         unsigned flags;
         msec_t timeout, deadline; /* deadline: on clock_ms() */
+        msec_t retry;             /* --retry; 0 = not */
         bool warm;                /* --set warm; else the active set */
         const char *fence, *off;  /* names with commas between them; NULL = none */
         const char *only;         /* a service; NULL = none */
@@ -77,7 +81,10 @@ struct step {
         int lock_fd;
         struct loop loop;
         struct provider *provider;
-        cJSON *json; /* what --json prints besides the usual; NULL without --json */
+        enum config_provider provider_is;
+        cJSON *json;                 /* what --json prints besides the usual; NULL without --json */
+        struct rehearsal *rehearsal; /* nothing may be changed, and all that is said goes here;
+                                        NULL: this is no rehearsal */
 };
 
 enum step_result { STEP_DONE, STEP_ALREADY, STEP_TEMPORARY, STEP_FAILED };
@@ -120,12 +127,20 @@ int step_parse_grant(const char *line, struct step_grant *ret); /* pure; -EBADMS
 /* What follows "key=" in a line of words, up to one of `stop`. -EBADMSG: not there, or too long. */
 int step_word(const char *line, const char *key, const char *stop, char *dst, size_t size);
 
+/* One more line of a rehearsal; step_end() and step_note() add to it as well. */
+void step_found(struct step *s, enum found f, const char *fmt, ...) PRINTF(3, 4);
+/* Why a step refuses to go by this hamon.conf. */
+extern const char STEP_OLD_CONFIG[];
+
 /* In a child, with what is left of the time (at most `at_most`), and a moment in any case: what
  * does not hang is not to look as if it did. */
 int step_child(struct step *s, int (*fn)(void *arg), void *arg, size_t size, msec_t at_most);
 #define STEP_CHILD(s, fn, arg, at_most) step_child(s, fn, arg, sizeof *(arg), at_most)
 
 /* ---- step_provider.c ---- */
+
+/* s->loop, made at the first call. */
+int step_loop(struct step *s);
 
 struct step_seen {
         enum provider_result result;
@@ -134,8 +149,8 @@ struct step_seen {
         struct provider_seen seen;
 };
 
-/* The provider of this kind, made at the first call. On failure a sentence was said: the exit code;
- * 0 = fine. */
+/* s->provider is of this kind, made at the first call, or the first after one of another kind. On
+ * failure a sentence was said: the exit code; 0 = fine. */
 int step_provider(struct step *s, enum config_provider which);
 /* One operation to its end. What changes something asks step_may() first and never runs beside
  * another step's (of whatever kind): the cloud locks the whole server. */

@@ -176,6 +176,10 @@ bool step_may(void *step)
         msec_t pause = 2;
 
         step_pulse(s);
+        if (s->rehearsal) {
+                s->refused = -EPERM;
+                str_copy(s->why, sizeof s->why, "a rehearsal changes nothing");
+        }
         while (s->refused == 0 && !(s->flags & STEP_NO_LEASE)) {
                 const msec_t sent = clock_ms();
                 int r = step_ask(s);

@@ -38,13 +38,22 @@ static bool may(void *arg)
         return step_may(op->step);
 }
 
+int step_loop(struct step *s)
+{
+        s->loop.now_valid = false; /* it may have stood still for long */
+        return s->loop.base ? 0 : loop_init(&s->loop);
+}
+
 int step_provider(struct step *s, enum config_provider which)
 {
         CLEANUP(buf_done) struct buf error = BUF(16384);
 
-        if (s->provider)
+        if (s->provider && s->provider_is == which)
                 return 0;
-        int r = loop_init(&s->loop);
+        if (s->provider)
+                s->provider->ops->free(take_ptr(s->provider));
+        s->provider_is = which;
+        int r = step_loop(s);
         if (r < 0)
                 return step_end_error(s, r, "the loop");
         r = providers_new(&s->loop, &s->config, which, &s->provider, &error);
@@ -97,6 +106,10 @@ void step_operate(struct step *s, provider_op op, struct provider_request rq, ms
         int r = 0;
 
         not_begun(ret, -EAGAIN, "the provider", "nothing came of it");
+        if (s->rehearsal && !only_looks(s, op)) {
+                not_begun(ret, -EPERM, "the provider", "a rehearsal changes nothing");
+                return;
+        }
         if (!only_looks(s, op)) {
                 r = step_lock(s, "provider", step_left(s, CLOUD_WAIT), &cloud);
                 if (r < 0) {

@@ -88,3 +88,13 @@ int volume_dev_check(const char *path, const char *uuid, const char *fstype, cha
                 return -errno;
         return identify(fd, uuid, fstype, found, size);
 }
+
+int volume_dev_look(const char *path, const char *uuid, const char *fstype, char *found,
+                    size_t size)
+{
+        CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0)
+                return errno == ENXIO || errno == ENODEV ? -ENOENT : -errno;
+        return identify(fd, uuid, fstype, found, size);
+}

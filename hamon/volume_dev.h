@@ -16,3 +16,8 @@ int volume_dev_free(const char *path);
  * What there is goes into `found`. */
 int volume_dev_check(const char *path, const char *uuid, const char *fstype, char *found,
                      size_t size);
+
+/* The same question without taking it for oneself, so that it is answered while others use it, and
+ * nobody who needs it alone is in the way of this. What is told is only what was there once. */
+int volume_dev_look(const char *path, const char *uuid, const char *fstype, char *found,
+                    size_t size);

@@ -120,6 +120,18 @@ static void closedirp(DIR **d)
                 closedir(*d);
 }
 
+int volume_mnt_empty(const char *where)
+{
+        CLEANUP(closedirp) DIR *d = opendir(where);
+
+        if (!d)
+                return -errno;
+        for (const struct dirent *e = readdir(d); e; e = readdir(d))
+                if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+                        return -ENOTEMPTY;
+        return 0;
+}
+
 int volume_mnt_prepare(const char *where)
 {
         char below[4096];
@@ -127,14 +139,22 @@ int volume_mnt_prepare(const char *where)
         if (snprintf(below, sizeof below, "%s/", where) >= (int)sizeof below)
                 return -ENAMETOOLONG;
         int r = make_parents(below);
+        return r < 0 ? r : volume_mnt_empty(where);
+}
+
+int volume_mnt_known(const char *fstype)
+{
+        CLEANUP(freep) char *text = NULL;
+        char *rest = NULL;
+        int r = read_file("/proc/filesystems", 64L * 1024, &text, NULL);
+
         if (r < 0)
                 return r;
-        CLEANUP(closedirp) DIR *d = opendir(where);
-        if (!d)
-                return -errno;
-        for (const struct dirent *e = readdir(d); e; e = readdir(d))
-                if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-                        return -ENOTEMPTY;
+        for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+                const char *tab = strchr(line, '\t'); /* "nodev" or nothing before it */
+                if (tab && strcmp(tab + 1, fstype) == 0)
+                        return 1;
+        }
         return 0;
 }
 

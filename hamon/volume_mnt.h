@@ -23,8 +23,14 @@ bool volume_mnt_is(const struct volume_mnt *m, dev_t device);
  */
 int volume_mnt_options(const char *words, unsigned long *ret_flags, char *data, size_t size);
 
-/* Make the directory (0755) if it is not there. -ENOTDIR; -ENOTEMPTY: something was written into it
- * while nothing was mounted, and would be hidden. */
+/* Could something be mounted on it? 0; -ENOENT: it is not there; -ENOTDIR; -ENOTEMPTY: something
+ * was written into it while nothing was mounted, and would be hidden. */
+int volume_mnt_empty(const char *where);
+
+/* Does the kernel have this type of file system now? 1, 0. A module may bring it. */
+int volume_mnt_known(const char *fstype);
+
+/* Make the directory (0755) if it is not there; else as above. */
 int volume_mnt_prepare(const char *where);
 
 int volume_mnt_mount(const char *device, const char *where, const char *fstype,

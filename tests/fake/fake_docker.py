@@ -17,7 +17,8 @@ REF is a compose service name (the newest container of that name) or an id. Defa
     set REF key=value …   change without an event: state health code restarts oom service project
                           pid (of the first process, told while it is up; 0 at first), address, source (of
                           its mount),
-                          depends (the label), and those of fake_docker_deeds.py
+                          depends (the label), ports (published: 25,127.0.0.1:19991), image (its
+                          name), image_is (same, other, gone), and those of fake_docker_deeds.py
     forget REF            remove without an event
     clear                 remove all without an event
     storm N               N events (die, start, healthy in turn) over all containers, fast
@@ -26,7 +27,7 @@ REF is a compose service name (the newest container of that name) or an id. Defa
     deeds                 those that were asked for so far, in order: start:SERVICE stop:SERVICE …
                           and how many were under way at once
   Faults
-    mode ENDPOINT MODE    ENDPOINT: ping version events list inspect, start stop kill update
+    mode ENDPOINT MODE    ENDPOINT: ping version events list inspect image, start stop kill update
                           unpause, all
                           MODE: ok, hang (no answer), 500, garbage (text, no JSON), close (no answer,
                           connection closed), cut (half of the body, then closed), short (half of the
@@ -62,7 +63,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 sys.dont_write_bytecode = True
 from fake_docker_deeds import DEEDS, Deeds  # noqa: E402
-from fake_docker_model import Container, Filters  # noqa: E402
+from fake_docker_model import IMAGE, Container, Filters  # noqa: E402
 
 PIECE = 32  # events per write in a storm
 
@@ -182,6 +183,8 @@ class Engine(Deeds):
             return self.list(c, filters, every)
         if len(parts) == 3 and parts[0] == "containers" and parts[2] == "json":
             return self.inspect(c, parts[1])
+        if len(parts) > 2 and parts[0] == "images" and parts[-1] == "json":
+            return self.image(c, "/".join(parts[1:-1]))
         return self.answer(c, "error", 404, {"message": "page not found"})
 
     def version_error(self, version):
@@ -212,6 +215,14 @@ class Engine(Deeds):
         finally:
             with self.lock:
                 self.inspecting -= 1
+
+    def image(self, c, name):
+        with self.lock:
+            kinds = [k.image_is for k in self.containers.values() if k.image == name]
+        if not kinds or kinds[0] == "gone":
+            return self.answer(c, "image", 404, {"message": "No such image: " + name})
+        image = IMAGE if kinds[0] == "same" else "sha256:" + "1" * 64
+        return self.answer(c, "image", 200, {"Id": image, "RepoTags": [name]})
 
     def stream(self, c, filters):
         self.count["events"] += 1
@@ -423,7 +434,7 @@ class Control:
         self.e.by_service.clear()
 
     def do_mode(self, endpoint, mode):
-        known = ("ping", "version", "events", "list", "inspect") + DEEDS
+        known = ("ping", "version", "events", "list", "inspect", "image") + DEEDS
         if mode not in ("ok", "hang", "500", "garbage", "close", "cut", "short", "stall", "slow",
                         "big") or endpoint not in known + ("all",):
             raise ValueError("no such endpoint or mode")

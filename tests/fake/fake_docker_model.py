@@ -11,6 +11,7 @@ from fake_docker_deeds import Mind
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
 ONEOFF = "com.docker.compose.oneoff"
+IMAGE = "sha256:" + "0" * 64
 
 
 def stamp(t):
@@ -31,6 +32,7 @@ class Container(Mind):
         self.check = health != "none"
         self.restarts, self.oom, self.pid = 0, False, 0
         self.address, self.depends, self.source = "172.22.1.9", "none", "/var/lib/docker/vol"
+        self.image, self.image_is, self.ports = "mailcow/" + service + ":1", "same", "none"
         self.init_mind()
         self.created = time.time() - 100
         self.started = self.created + 1 if state != "created" else 0
@@ -56,7 +58,7 @@ class Container(Mind):
 
     def summary(self):
         return {"Id": self.id, "Names": [f"/{self.project}-{self.service}-1"],
-                "Image": "mailcow/" + self.service, "ImageID": "sha256:" + "0" * 64,
+                "Image": "mailcow/" + self.service, "ImageID": IMAGE,
                 "Command": "/docker-entrypoint.sh run", "Created": int(self.created), "Ports": [],
                 "Labels": self.labels(), "State": self.state, "Status": self.status(),
                 "HostConfig": {"NetworkMode": self.project + "_mailcow-network"},
@@ -71,13 +73,22 @@ class Container(Mind):
                  "Restarting": self.state == "restarting", "OOMKilled": self.oom,
                  "Dead": self.state == "dead", "Pid": pid, "ExitCode": self.code, "Error": "",
                  "StartedAt": stamp(self.started), "FinishedAt": stamp(self.finished)}
-        config = {"Labels": self.labels()}
+        config = {"Labels": self.labels(), "Image": self.image}
         if self.check:
             state["Health"] = {"Status": self.health, "FailingStreak": 0, "Log": []}
             config["Healthcheck"] = {"Test": ["CMD-SHELL", "true"]}
         return {"Id": self.id, "Created": stamp(self.created), "State": state,
                 "RestartCount": self.restarts, "Name": "/" + self.service, "Config": config,
-                "HostConfig": {"RestartPolicy": {"Name": self.policy, "MaximumRetryCount": 0}}}
+                "Image": IMAGE,
+                "HostConfig": {"RestartPolicy": {"Name": self.policy, "MaximumRetryCount": 0},
+                               "PortBindings": self.bindings()}}
+
+    def bindings(self):
+        ports = {}
+        for word in [] if self.ports == "none" else self.ports.split(","):
+            address, _, port = word.rpartition(":")
+            ports.setdefault(port + "/tcp", []).append({"HostIp": address, "HostPort": port})
+        return ports
 
     def event(self, action, **more):
         now = time.time()

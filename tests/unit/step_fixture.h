@@ -33,6 +33,8 @@ struct lease_double {
                  [512];   /* the answer to "takeover look", before and after something was fenced */
         char heard[512];  /* every other order, with ';' between them */
         char outcome[64]; /* what follows "ok " in the answer to "operation 1" */
+
+        char status[2048]; /* the answer to "status json", "" = the daemon does not answer that */
 };
 
 static struct step_fixture {
@@ -80,6 +82,10 @@ static inline void lease_answer(struct lease_double *d, const char *line, char *
                 snprintf(dst, size, "ok\n");
                 return;
         }
+        if (strcmp(line, "status json\n") == 0) {
+                snprintf(dst, size, "%s%s", d->status, *d->status ? "\n" : "");
+                return;
+        }
         if (lease_order(d, line, dst, size))
                 return;
         if (strncmp(line, "lease ", 6) != 0) {
@@ -121,7 +127,7 @@ static inline void lease_serve(struct lease_double *d, int listener)
 
         signal(SIGPIPE, SIG_IGN); /* who asked may be dead */
         for (;;) {
-                char line[256], answer[1024];
+                char line[256], answer[4096];
                 size_t len = 0;
                 int fd = accept(listener, NULL, NULL);
                 if (fd < 0)

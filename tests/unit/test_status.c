@@ -100,6 +100,7 @@ static const struct key {
         { "", "age_ms", NUMBER },
         { "", "since_ms", NUMBER },
         { "", "version", STRING },
+        { "", "config_mark", STRING },
         { "", "checks", LIST },
         { "", "galera", OBJECT },
         { "", "containers", LIST },

@@ -160,9 +160,8 @@ static void add_blind(struct list *l, const struct alert_view *v)
 
 static void add_quorum(struct list *l, const struct alert_view *v)
 {
-        bool present = !v->majority && !v->served;
         struct alert_condition *k =
-                add(l, WHOSE_SIDE, present, LOG_ERROR, "no_quorum",
+                add(l, WHOSE_SIDE, !v->majority, LOG_ERROR, "no_quorum",
                     "no quorum: %s hears %zu of %zu nodes", l->me, v->heard, v->n);
 
         alert_copy(k->m.text, sizeof k->m.text,

@@ -19,7 +19,6 @@ struct alert_view {
         size_t heard;
         int me, leader; /* index; -1 = none; leader: holds the lease and is heard */
         bool majority;  /* more than half of the nodes are heard; without a cluster: true */
-        bool served;    /* not by us, and beyond those we hear: the service address answers */
 
         bool fit, maintenance, leads, outbound_missing, provider_down;
         char reason[65], message[256];

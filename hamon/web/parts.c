@@ -3,6 +3,7 @@
 
 #include "hamon/web/alert.h"
 #include "hamon/web/failover_watch.h"
+#include "hamon/web/rehearsal.h"
 #include "hamon/web/tally.h"
 #include "lib/log.h"
 #include <errno.h>
@@ -10,10 +11,7 @@
 #include <string.h>
 
 const struct part_row *const PARTS[] = {
-        &FAILOVER_PART,
-        &TALLY_PART,
-        &PART_ALERT,
-        NULL,
+        &FAILOVER_PART, &TALLY_PART, &PART_REHEARSAL, &PART_ALERT, NULL,
 };
 
 struct parts {

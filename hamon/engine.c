@@ -16,6 +16,7 @@
 #include "hamon/config.h"
 #include "hamon/daemon.h"
 #include "hamon/direct.h"
+#include "hamon/doctor/doctor.h"
 #include "hamon/guard_main.h"
 #include "hamon/web/cmd_alert.h"
 #include "hamon/web/web_main.h"
@@ -32,6 +33,7 @@ static const struct engine_row {
 } ENGINE[] = {
         { "run", daemon_run, NULL },
         { "check", direct_check, NULL },
+        { "doctor", NULL, doctor_command },
         { "fence", NULL, fence_command },
         { "guard", guard_main, NULL },
         { "ip", NULL, ip_command },

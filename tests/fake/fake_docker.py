@@ -16,9 +16,10 @@ REF is a compose service name (the newest container of that name) or an id. Defa
     restarting REF [CODE] die, and the state is then "restarting" (restart policy)
     set REF key=value …   change without an event: state health code restarts oom service project
                           pid (of the first process, told while it is up; 0 at first), address, source (of
-                          its mount),
-                          depends (the label), ports (published: 25,127.0.0.1:19991), image (its
-                          name), image_is (same, other, gone), and those of fake_docker_deeds.py
+                          its mount), depends (the label), files (compose files), mounts (VOLUME or
+                          /directory, a colon, /destination; commas between), ports (published:
+                          25,127.0.0.1:19991), image (its name), image_is (same, other, gone), and
+                          those of fake_docker_deeds.py
     forget REF            remove without an event
     clear                 remove all without an event
     storm N               N events (die, start, healthy in turn) over all containers, fast
@@ -43,6 +44,9 @@ REF is a compose service name (the newest container of that name) or an id. Defa
     listen                accept again
     restart [X]           refuse + listen, speaking API X from then on
     api X [MIN]           newest and oldest API version, 1.41 and 1.12 at first
+  The engine itself
+    about VERSION ROOT    what /version and /info tell (20.10.24 and /var/lib/docker at first)
+    volume NAME DEVICE    a local volume that is bound to a directory
   Control
     stats                 one line of JSON: requests per endpoint, inspect_max (at once), streams,
                           containers, sent (events)
@@ -89,6 +93,7 @@ class Engine(Deeds):
         self.inspect_max = self.sent = 0
         self.api, self.min_api = "1.41", "1.12"
         self.muted = False
+        self.version, self.root, self.volumes = "20.10.24", "/var/lib/docker", {}
         self.forget_deeds()
         self.released.set()
         self.listen()
@@ -173,8 +178,14 @@ class Engine(Deeds):
         if parts == ["_ping"]:
             return self.answer(c, "ping", 200, b"OK")
         if parts == ["version"]:
-            return self.answer(c, "version", 200, {"Version": "20.10.24", "ApiVersion": self.api,
+            return self.answer(c, "version", 200, {"Version": self.version, "ApiVersion": self.api,
                                                    "MinAPIVersion": self.min_api, "Os": "linux"})
+        if parts == ["info"]:
+            return self.answer(c, "version", 200, {"DockerRootDir": self.root})
+        if parts == ["volumes"]:
+            return self.answer(c, "version", 200, {"Volumes": [
+                {"Name": n, "Driver": "local", "Options": {"type": "none", "o": "bind", "device": d}}
+                for n, d in self.volumes.items()], "Warnings": None})
         filters = Filters(query.get("filters", [""])[0])
         if parts == ["events"]:
             return self.stream(c, filters)
@@ -480,6 +491,12 @@ class Control:
 
     def do_api(self, api, low="1.12"):
         self.e.api, self.e.min_api = api, low
+
+    def do_about(self, version, root):
+        self.e.version, self.e.root = version, root
+
+    def do_volume(self, name, device):
+        self.e.volumes[name] = device
 
     def do_stats(self):
         e = self.e

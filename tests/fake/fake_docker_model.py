@@ -33,6 +33,7 @@ class Container(Mind):
         self.restarts, self.oom, self.pid = 0, False, 0
         self.address, self.depends, self.source = "172.22.1.9", "none", "/var/lib/docker/vol"
         self.image, self.image_is, self.ports = "mailcow/" + service + ":1", "same", "none"
+        self.files = self.mounts = ""
         self.init_mind()
         self.created = time.time() - 100
         self.started = self.created + 1 if state != "created" else 0
@@ -41,6 +42,8 @@ class Container(Mind):
     def labels(self):
         labels = {PROJECT: self.project, SERVICE: self.service, ONEOFF: self.oneoff,
                   "com.docker.compose.container-number": "1"}
+        if self.files:
+            labels["com.docker.compose.project.config_files"] = self.files
         if self.depends != "none":  # docker-compose 1.29 does not write it
             labels["com.docker.compose.depends_on"] = self.depends.strip("-")
         return labels
@@ -66,6 +69,13 @@ class Container(Mind):
                 "Mounts": [{"Type": "volume", "Name": "vol", "Destination": "/var", "RW": True,
                             "Source": self.source}]}
 
+    def mount(self, text):
+        source, _, destination = text.partition(":")
+        if source.startswith("/"):
+            return {"Type": "bind", "Source": source, "Destination": destination, "RW": True}
+        return {"Type": "volume", "Name": source, "Source": "/var/lib/docker/volumes/%s/_data" % source,
+                "Destination": destination, "RW": True}
+
     def detail(self):
         up = self.state in ("running", "paused", "restarting")
         pid = self.pid if up and self.state != "restarting" else 0
@@ -79,7 +89,7 @@ class Container(Mind):
             config["Healthcheck"] = {"Test": ["CMD-SHELL", "true"]}
         return {"Id": self.id, "Created": stamp(self.created), "State": state,
                 "RestartCount": self.restarts, "Name": "/" + self.service, "Config": config,
-                "Image": IMAGE,
+                "Image": IMAGE, "Mounts": [self.mount(m) for m in self.mounts.split(",") if m],
                 "HostConfig": {"RestartPolicy": {"Name": self.policy, "MaximumRetryCount": 0},
                                "PortBindings": self.bindings()}}
 

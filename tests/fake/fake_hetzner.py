@@ -19,6 +19,7 @@ tokens "rw-token" and "ro-token". Each command is answered by one line: "ok …"
     get KIND ID FIELD          its value as JSON
     add KIND ID NAME [ARG]     a new one; ARG: location of server and volume, address of the ip
     remove KIND ID
+    date N                     its clock (the header Date) is N seconds ahead of ours
     self ID                    the server that metadata names
     action-ms N [KIND]         how long an action (of that kind) takes from now on (20 at first)
     lock SERVER N              somebody else's action on it for N ms
@@ -139,6 +140,7 @@ class World:
             list(COMMANDS) + ["label", "double", "automount", "overlap", "requests", "polls",
                               "no_bearer", "metadata_bearer"], 0)
         self.action_ms, self.kind_ms, self.self_id, self.next_action = 20, {}, 41, 1000
+        self.ahead_s = 0
 
     def thing(self, kind, ident):
         if not str(ident).isdigit() or int(ident) not in self.things[kind]:
@@ -273,6 +275,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args):
         pass
+
+    def date_time_string(self, timestamp=None):
+        return formatdate((timestamp or time.time()) + self.world.ahead_s, usegmt=True)
 
     def where(self, method, parts):
         """The word that faults go by."""
@@ -435,6 +440,9 @@ class Control:
 
     def do_remove(self, kind, ident):
         del self.w.things[kind][int(ident)]
+
+    def do_date(self, ahead):
+        self.w.ahead_s = int(ahead)
 
     def do_self(self, ident):
         self.w.self_id = ident

@@ -1,0 +1,23 @@
+/* What mailcow.conf says that hamon.conf does not take over by itself: shell syntax, read as data.
+ */
+#pragma once
+
+#include "lib/util.h"
+
+enum { MAILCOW_VALUE = 256 };
+
+struct mailcow {
+        bool read; /* the file was there and could be read */
+        char path[4096];
+        char hostname[MAILCOW_VALUE], project[MAILCOW_VALUE], ipv4_network[MAILCOW_VALUE],
+                ipv6_network[MAILCOW_VALUE];
+        char dbname[MAILCOW_VALUE], dbuser[MAILCOW_VALUE], dbpass[MAILCOW_VALUE];
+};
+
+/* Pure. KEY=VALUE lines, quotes around the whole value go, the last one wins. */
+void mailcow_parse(const char *text, struct mailcow *ret);
+void mailcow_read(const char *dir, struct mailcow *ret);
+
+/* The value of `key` in a file of postfix (main.cf syntax: key = value, the last one wins, lines
+ * may go on). False: not there. Pure. */
+bool mailcow_postfix(const char *text, const char *key, char *ret, size_t size);

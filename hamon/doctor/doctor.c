@@ -151,6 +151,17 @@ static void show(const struct doctor *d, size_t looks, bool json)
         fputs(buf_str(&out), stdout);
 }
 
+static int examine_and_show(struct doctor *d, bool json)
+{
+        size_t looks = examine(d);
+
+        flaws_rank(&d->found);
+        show(d, looks, json);
+        return flaws_count(&d->found, SEV_ERROR) + flaws_count(&d->found, SEV_WARN) > 0
+                       ? EXIT_FAILURE
+                       : EX_OK;
+}
+
 int doctor_command(const char *file, int argc, char **argv)
 {
         bool json = argc == 1 && strcmp(argv[0], "--json") == 0;
@@ -164,19 +175,15 @@ int doctor_command(const char *file, int argc, char **argv)
                 fputs("doctor: only root can see all of it\n", stderr);
                 return EX_NOPERM;
         }
-        CLEANUP(freep) struct doctor *d = calloc(1, sizeof *d);
-        CLEANUP(freep)
-        struct conf_source *sources = calloc(CONFIG_SPEC.n_options, sizeof *sources);
-        if (!d || !sources)
+        struct doctor *d = calloc(1, sizeof *d);
+        if (!d)
                 return EX_OSERR;
         d->file = file;
-        d->sources = sources;
-        size_t looks = examine(d);
-        flaws_rank(&d->found);
-        show(d, looks, json);
-        config_free(&d->config);
+        d->sources = calloc(CONFIG_SPEC.n_options, sizeof *d->sources);
+        int code = d->sources ? examine_and_show(d, json) : EX_OSERR;
         explicit_bzero(d->mailcow.dbpass, sizeof d->mailcow.dbpass);
-        return flaws_count(&d->found, SEV_ERROR) + flaws_count(&d->found, SEV_WARN) > 0
-                       ? EXIT_FAILURE
-                       : EX_OK;
+        config_free(&d->config);
+        free(d->sources);
+        free(d);
+        return code;
 }

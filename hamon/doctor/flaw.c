@@ -55,7 +55,6 @@ const struct flaw_row FLAWS[F_COUNT_] = {
         ERROR(F_GALERA_STATE, "galera_state", "this member cannot be used as it is"),
         ERROR(F_GALERA_ADDRESS, "galera_address",
               "a member that restarts without all addresses may found a second cluster"),
-        ERROR(F_GALERA_ROW, "galera_row", "Galera replicates rows only; other formats diverge"),
         ERROR(F_GALERA_AUTOINC, "galera_autoinc",
               "with table locks for AUTO_INCREMENT Galera's appliers deadlock"),
         ERROR(F_GALERA_NON_PK, "galera_non_pk",

@@ -42,7 +42,6 @@ enum flaw_id {
         F_GALERA_OFF,
         F_GALERA_STATE,
         F_GALERA_ADDRESS,
-        F_GALERA_ROW,
         F_GALERA_AUTOINC,
         F_GALERA_NON_PK,
         F_TABLE_ENGINE,

@@ -139,7 +139,7 @@ static bool begins(const char *text, const char *word)
 
 int kc_find(const struct kc *k, int parent, const char *word, int after)
 {
-        for (size_t i = (size_t)(after + 1); i < k->n; i++)
+        for (size_t i = (size_t)after + 1; i < k->n; i++) /* -1 + 1 = 0 */
                 if (k->v[i].parent == parent && begins(k->v[i].text, word))
                         return (int)i;
         return -1;

@@ -229,14 +229,15 @@ static void look_all(struct dns_look *k)
 
 void look_dns(struct doctor *d)
 {
-        CLEANUP(freep) struct dns_look *k = calloc(1, sizeof *k);
-
-        if (!k || d->config.ip.address.n == 0 || !dns_name_ok(d->config.probe.name))
+        if (d->config.ip.address.n == 0 || !dns_name_ok(d->config.probe.name))
+                return;
+        struct dns_look *k = calloc(1, sizeof *k);
+        if (!k)
                 return;
         k->d = d;
         k->host = d->config.probe.name;
-        if (dns_new(&k->dns) < 0)
-                return;
-        look_all(k);
+        if (dns_new(&k->dns) == 0)
+                look_all(k);
         dns_free(k->dns);
+        free(k);
 }

@@ -297,13 +297,10 @@ static void judge_shared(struct docker_look *k, size_t i)
                   conf->docker.project, SHARED[i].volume);
 }
 
-void look_docker(struct doctor *d)
+static void look_all(struct docker_look *k)
 {
-        CLEANUP(freep) struct docker_look *k = calloc(1, sizeof *k);
+        const struct doctor *d = k->d;
 
-        if (!k)
-                return;
-        k->d = d;
         if (!look_engine(k) || !read_containers(k))
                 return;
         judge_missing(k, &d->config.stack.warm);
@@ -317,5 +314,16 @@ void look_docker(struct doctor *d)
                 return;
         for (size_t i = 0; i < ARRAY_SIZE(SHARED); i++)
                 judge_shared(k, i);
+}
+
+void look_docker(struct doctor *d)
+{
+        struct docker_look *k = calloc(1, sizeof *k);
+
+        if (!k)
+                return;
+        k->d = d;
+        look_all(k);
         cJSON_Delete(k->volumes);
+        free(k);
 }

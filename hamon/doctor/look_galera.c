@@ -16,8 +16,8 @@ enum { CONNECT_MS = 1500, ANSWER_MS = 1500, SUSPECT_MS = 3000, SKEW_MS = 2000, V
 /* What one question brings: one field per column, in this order. */
 struct settings {
         char version[64], server_id[24], now_ms[24], wsrep_on[8], provider[256],
-                cluster_address[VALUE], options[4096], sst[32], notify[256], binlog[24], autoinc[8],
-                flush[8], non_pk[8];
+                cluster_address[VALUE], options[4096], sst[32], notify[256], autoinc[8], flush[8],
+                non_pk[8];
         char status[24], state[32], size[8], cert_failures[24], bf_aborts[24];
         bool have;
 };
@@ -28,11 +28,10 @@ struct settings {
         }
 static const struct {
         size_t offset, size;
-} COLUMNS[] = { AT(version),       AT(server_id),       AT(now_ms),  AT(wsrep_on),
-                AT(provider),      AT(cluster_address), AT(options), AT(sst),
-                AT(notify),        AT(binlog),          AT(autoinc), AT(flush),
-                AT(non_pk),        AT(status),          AT(state),   AT(size),
-                AT(cert_failures), AT(bf_aborts) };
+} COLUMNS[] = { AT(version),         AT(server_id), AT(now_ms), AT(wsrep_on), AT(provider),
+                AT(cluster_address), AT(options),   AT(sst),    AT(notify),   AT(autoinc),
+                AT(flush),           AT(non_pk),    AT(status), AT(state),    AT(size),
+                AT(cert_failures),   AT(bf_aborts) };
 #undef AT
 
 #define STATUS(name)                                                                              \
@@ -43,7 +42,7 @@ static const char QUESTION[] =
         "@@version,@@server_id,ROUND(UNIX_TIMESTAMP(NOW(3))*1000),@@wsrep_on,@@wsrep_provider,"
         "@@wsrep_cluster_address,@@wsrep_provider_options,@@wsrep_sst_method,@@wsrep_notify_"
         "cmd,"
-        "@@GLOBAL.binlog_format,@@innodb_autoinc_lock_mode,@@innodb_flush_log_at_trx_commit,"
+        "@@innodb_autoinc_lock_mode,@@innodb_flush_log_at_trx_commit,"
         "@@wsrep_certify_nonPK," STATUS("wsrep_cluster_status") "," STATUS(
                 "wsrep_local_state_"
                 "comment") "," STATUS("wsrep_cluster_size") "," STATUS("wsrep_local_cert_"
@@ -141,7 +140,6 @@ struct rule { /* one setting, one value */
 };
 #define AT(f) offsetof(struct settings, f)
 static const struct rule RULES[] = {
-        { AT(binlog), { "ROW" }, F_GALERA_ROW, "binlog_format", "binlog_format = ROW" },
         { AT(autoinc),
           { "2" },
           F_GALERA_AUTOINC,
@@ -366,11 +364,13 @@ void look_galera(struct doctor *d)
 {
         CLEANUP(buf_done) struct buf error = BUF(16384);
         CLEANUP(secret_wipe) char *password = NULL;
-        CLEANUP(freep) struct settings *me = calloc(1, sizeof *me);
         struct ask_sql a = { .error = 0 };
 
-        if (!me || secret_read(d->config.galera.password_file, &password, &error) < 0)
+        if (secret_read(d->config.galera.password_file, &password, &error) < 0)
                 return; /* a finding of the look at the configuration */
+        CLEANUP(freep) struct settings *me = calloc(1, sizeof *me);
+        if (!me)
+                return;
         struct sql_config c = local(&d->config, password);
         if (ask_sql(&c, QUESTION, on_row, me, &a) < 0) {
                 no_database(d, &a);

@@ -134,7 +134,7 @@ static void look_script(struct doctor *d, const struct kc *k, int instance)
                   "it gives `hamon check` %lld ms, [check] timeout is %lld ms", (long long)timeout,
                   (long long)d->config.check.timeout);
         where(f, k, item);
-        found_fix(f, "timeout %lld", (long long)(d->config.check.timeout / 1000 + 1));
+        found_fix(f, "timeout %lld", (long long)d->config.check.timeout / 1000 + 1);
 }
 
 static void look_global(struct doctor *d, const struct kc *k)

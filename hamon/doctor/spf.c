@@ -165,7 +165,8 @@ static enum spf_result evaluate(struct spf *s, const char *domain, char *record)
 
         strtok_r(record, " ", &rest);
         for (char *term = strtok_r(NULL, " ", &rest); term; term = strtok_r(NULL, " ", &rest)) {
-                char sign = strchr("+-~?", *term) ? *term++ : '+';
+                bool pass = *term == '+' || !strchr("-~?", *term);
+                term += strspn(term, "+-~?") > 0;
                 if (strncasecmp(term, "redirect=", 9) == 0)
                         redirect = term + 9;
                 if (strcspn(term, "=") < strcspn(term, ":/")) /* a modifier */
@@ -173,7 +174,7 @@ static enum spf_result evaluate(struct spf *s, const char *domain, char *record)
                 enum match m = match_term(s, domain, term);
                 if (m == MATCH_BROKEN)
                         return SPF_BROKEN;
-                if (m == MATCH_YES && sign == '+')
+                if (m == MATCH_YES && pass)
                         return SPF_PASS;
                 if (m == MATCH_YES)
                         return s->unsure ? SPF_UNSURE : SPF_NOT;

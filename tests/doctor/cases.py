@@ -446,11 +446,6 @@ def a_database_of_its_own(w):
     return back
 
 
-@case("galera_row", says="binlog_format is MIXED", fix="binlog_format = ROW")
-def statements(w):
-    return setting(w, "binlog_format", "'MIXED'", "'ROW'")
-
-
 # ---- the other nodes ----
 
 

@@ -1,6 +1,7 @@
 """The mistakes that test_doctor.py plants. Each row: the findings it must lead to, worst first, and parts of
 what is said. A case returns what takes the mistake back; None: World.calm() does."""
 import os
+import socket
 import subprocess
 
 from world import FLOAT, HOST, run, wait_for
@@ -458,6 +459,7 @@ def firewall(w):
 
 @case("port_closed", says="n2 at port 9447")
 def nobody_there(w):
+    w.listeners[0].shutdown(socket.SHUT_RDWR)  # close() alone waits for who accepts
     w.listeners[0].close()
 
     def back():

@@ -317,7 +317,7 @@ def redis_of_docker(w):
 
 @case("port_bound", says="port 25 of postfix-mailcow is bound to 203.0.113.77")
 def smtp_at_one_address(w):
-    w.docker.say("set postfix-mailcow ports=25=203.0.113.77,587=")
+    w.docker.say("set postfix-mailcow ports=203.0.113.77:25,587")
 
 
 # ---- the database ----

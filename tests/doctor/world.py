@@ -422,9 +422,9 @@ vrrp_instance MAIL {
             warm = service in WARM
             say(f"add 1 service={service} state={'running' if warm else 'exited'}")
             say(f"set {service} policy={'always' if warm else 'no'} files={files}")
-        say("set dovecot-mailcow mounts=mailcow_vmail-vol-1:/var/vmail,mailcow_crypt-vol-1:/mail_crypt/ ports=993=,143=")
+        say("set dovecot-mailcow mounts=mailcow_vmail-vol-1:/var/vmail,mailcow_crypt-vol-1:/mail_crypt/ ports=993,143")
         say("set redis-mailcow mounts=mailcow_redis-vol-1:/data/")
-        say(f"set postfix-mailcow mounts={self.path('mnt')}/postfix:/var/spool/postfix ports=25=0.0.0.0,587=0.0.0.0")
+        say(f"set postfix-mailcow mounts={self.path('mnt')}/postfix:/var/spool/postfix ports=0.0.0.0:25,0.0.0.0:587")
         for name in ("vmail", "crypt", "redis"):
             say(f"volume mailcow_{name}-vol-1 {self.path('mnt')}/{name}")
 

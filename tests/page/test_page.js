@@ -86,20 +86,26 @@ const SAYS = {
 
 const CASES = {};
 
+/* One visit each: colours and sizes change under it. axe sees both, each once. */
 for (const name of FIXTURES)
-  for (const scheme of ['light', 'dark'])
-    for (const [size, viewport] of Object.entries(SIZES))
-      CASES[`${name} ${scheme} ${size}`] = () => visit({ colorScheme: scheme, viewport, reducedMotion: 'reduce' }, GALLERY + name, async (page) => {
-        assert.match(await page.textContent('h1'), SAYS[name][0]);
-        assert.match(await page.textContent('#banner .big'), SAYS[name][1]);
-        await page.screenshot({ path: `${SHOTS}/page-${name}-${scheme}-${size}.png`, fullPage: true });
-        await atFirstSight(page, name);
-        await noOverflow(page, name);
-        await drawing(page, name);
-        await axe(page, name);
-        for (const d of await page.$$('details:not([open]) > summary')) await d.click();
-        await noOverflow(page, name + ', unfolded');
-      });
+  CASES[name] = () => visit({ reducedMotion: 'reduce', viewport: SIZES.desktop }, GALLERY + name, async (page) => {
+    assert.match(await page.textContent('h1'), SAYS[name][0]);
+    assert.match(await page.textContent('#banner .big'), SAYS[name][1]);
+    for (const [size, viewport] of Object.entries(SIZES)) {
+      await page.setViewportSize(viewport);
+      for (const colorScheme of ['light', 'dark']) {
+        await page.emulateMedia({ colorScheme });
+        await page.screenshot({ path: `${SHOTS}/page-${name}-${colorScheme}-${size}.png`, fullPage: true });
+        if ((size === 'phone') === (colorScheme === 'dark')) await axe(page, `${name} ${colorScheme} ${size}`);
+      }
+      await page.evaluate(() => scrollTo(0, 0));
+      await atFirstSight(page, `${name} ${size}`);
+      await noOverflow(page, `${name} ${size}`);
+      await drawing(page, `${name} ${size}`);
+    }
+    for (const d of await page.$$('details:not([open]) > summary')) await d.click();
+    await noOverflow(page, name + ', unfolded');
+  });
 
 for (const name of ['healthy', 'halted', 'failing_over'])
   CASES[`${name} without a script`] = () => visit({ javaScriptEnabled: false, viewport: SIZES.phone }, GALLERY + name, async (page) => {
@@ -211,7 +217,8 @@ CASES['nobody looks: nothing is asked; somebody looks again: at once'] = async (
 };
 
 async function main() {
-  browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  browser = await chromium.launch({ executablePath: '/usr/bin/chromium', timeout: 6 * PATIENCE,
+    args: ['--no-sandbox', '--disable-dev-shm-usage'] });
   let failed = 0, done = 0;
   for (const [name, run] of Object.entries(CASES)) {
     if (process.argv[2] && !name.includes(process.argv[2])) continue;

@@ -55,6 +55,8 @@ const struct command COMMANDS[] = {
           cmd_maintenance, NULL },
         { "ack", "", "the breaker's alert is seen: automatic fail-over goes on", cmd_ack, NULL },
         { "web", "", "status, health and metrics over HTTP (a service)", NULL, NULL },
+        { "canary", "[--json] [...]", "one mail through this node and back: does mail work?", NULL,
+          NULL },
         { "version", "", "print the version", cmd_version, NULL },
         { "help", "[COMMAND]", "print this, or what one command does", cmd_help, NULL },
 };

@@ -10,6 +10,7 @@ enum config_watchdog {
         CONFIG_WATCHDOG_OPTIONAL,
         CONFIG_WATCHDOG_OFF,
 };
+enum config_through { CONFIG_THROUGH_SMTP, CONFIG_THROUGH_SUBMISSION, CONFIG_THROUGH_SMTPS };
 enum config_poweroff { CONFIG_POWEROFF_AUTO, CONFIG_POWEROFF_ALWAYS, CONFIG_POWEROFF_NEVER };
 
 struct config {
@@ -98,6 +99,13 @@ struct config {
                 msec_t patience, pace;
                 uint64_t burst;
         } alert;
+        struct {
+                char *mailbox, *password_file, *from;
+                int through; /* enum config_through */
+                msec_t interval, timeout, delivery_target, login_target;
+                uint64_t certificate_days;
+                bool promote;
+        } canary;
         struct {
                 int level; /* enum log_level */
                 char *events;

@@ -324,12 +324,31 @@ static void check_web(struct check *k)
                                    address);
 }
 
+static void check_canary(struct check *k)
+{
+        const struct config *c = k->c;
+        char *const *const addresses[] = { &c->canary.mailbox, &c->canary.from };
+
+        for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
+                const char *a = *addresses[i], *at = strrchr(a, '@');
+                if (*a && (!at || at == a || !at[1] || strpbrk(a, " <>\",;\\")))
+                        mistake_at(k, KEYS(addresses[i]), "[canary]: \"%s\" is no address", a);
+        }
+        if (*c->canary.mailbox && !*c->canary.password_file)
+                mistake_at(k, KEYS(&c->canary.password_file, &c->canary.mailbox),
+                           "[canary] password_file: it cannot be empty with a mailbox");
+        if (!*c->canary.mailbox && c->canary.promote)
+                mistake_at(k, KEYS(&c->canary.promote),
+                           "[canary] promote: there is no canary without a mailbox");
+}
+
 int config_check(const struct config *c, const struct config_files *files,
                  const struct conf_source *sources, struct buf *errors)
 {
-        static void (*const CHECKS[])(struct check *) = { check_lists,   check_times, check_galera,
-                                                          check_volume,  check_ip,    check_probes,
-                                                          check_cluster, check_web };
+        static void (*const CHECKS[])(struct check *) = {
+                check_lists,  check_times,   check_galera, check_volume, check_ip,
+                check_probes, check_cluster, check_web,    check_canary
+        };
         struct check k = { .c = c, .files = files, .sources = sources, .errors = errors };
 
         for (size_t i = 0; i < ARRAY_SIZE(CHECKS); i++)

@@ -14,6 +14,8 @@ static const char *const PROVIDERS[] = { "none", "hetzner", "local", NULL };
 static const char *const POWEROFFS[] = { "auto", "always", "never", NULL };
 static const char *const WATCHDOGS[] = { "auto", "required", "optional", "off", NULL };
 
+static const char *const THROUGHS[] = { "smtp", "submission", "smtps", NULL };
+
 /* A row: its value lies where its section and key say. */
 #define ROW(section_, key_, type_, ...)                                                           \
         {                                                                                         \
@@ -244,6 +246,30 @@ static const struct option OPTIONS[] = {
             .help = "So many messages at once; what is more is named in one message."),
         ROW(alert, pace, OPT_DURATION, .min = 100, .max = HOUR, .def = "1m",
             .help = "After a burst, one message in so long."),
+
+        ROW(canary, mailbox, OPT_STRING, .max = 253, .def = "",
+            .help = "Address of a mailbox of its own, to which the master sends itself mail and "
+                    "reads it. Empty: no canary."),
+        ROW(canary, password_file, OPT_STRING, .max = 4095,
+            .def = "/etc/mailcow-ha/canary.password",
+            .help = "File with the mailbox's password, on its first line."),
+        ROW(canary, from, OPT_STRING, .max = 253, .def = "",
+            .help = "Sender of these mails. Empty: the mailbox."),
+        ROW(canary, through, OPT_CHOICE, .choices = THROUGHS, .def = "smtp",
+            .help = "Where they are handed in: smtp as the world does, submission and smtps with "
+                    "a login."),
+        ROW(canary, interval, OPT_DURATION, .min = 1000, .max = HOUR, .def = "1m",
+            .help = "How often the master sends one."),
+        ROW(canary, timeout, OPT_DURATION, .min = 100, .max = 300000, .def = "20s",
+            .help = "Longest wait for the login, for the mail to be taken, and for it to arrive."),
+        ROW(canary, delivery_target, OPT_DURATION, .min = 10, .max = 300000, .def = "5s",
+            .help = "95 of 100 are to arrive within this."),
+        ROW(canary, login_target, OPT_DURATION, .min = 10, .max = 300000, .def = "2s",
+            .help = "95 of 100 logins over IMAPS are to take no longer."),
+        ROW(canary, certificate_days, OPT_UINT, .min = 1, .max = 365, .def = "14",
+            .help = "A certificate that is good for fewer days is told of."),
+        ROW(canary, promote, OPT_BOOL, .def = "off",
+            .help = "A node is called master only after a canary came through."),
 
         ROW(log, level, OPT_CHOICE, .choices = LOG_LEVELS, .def = "info",
             .help = "error: a human must act; warn: degraded; info: something changed; debug: each "

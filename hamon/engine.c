@@ -19,6 +19,7 @@
 #include "hamon/doctor/doctor.h"
 #include "hamon/guard_main.h"
 #include "hamon/web/cmd_alert.h"
+#include "hamon/web/cmd_canary.h"
 #include "hamon/web/web_main.h"
 #include "lib/cli.h"
 #include <stdio.h>
@@ -49,6 +50,7 @@ static const struct engine_row {
         { "takeover", NULL, takeover_command },
         { "fence-test", NULL, fence_test_command },
         { "web", web_main, NULL },
+        { "canary", NULL, canary_command },
 };
 
 int main(int argc, char **argv)

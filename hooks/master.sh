@@ -50,3 +50,6 @@ for file in "${HAMON_CONFIG%/*}"/master.d/*; do
 	fi
 done
 wait "$label" || : # it has said why
+
+# Does nothing unless [canary] promote is on: does mail work, from end to end?
+[ "$HAMON_MODE" != promote ] || step canary --promote --wait 60

@@ -2,6 +2,7 @@
 #include "lib/mail.h"
 
 #include <errno.h>
+#include <openssl/x509.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@ struct mail {
         msec_t began, took;
         int error;
         bool connected, over;
+        X509 *certificate;
+        long verdict;
         char why[512];
 };
 
@@ -27,6 +30,7 @@ void mail_cancel(struct mail *m)
         if (!m)
                 return;
         talk_free(m->talk);
+        X509_free(m->certificate);
         if (m->password)
                 explicit_bzero(m->password, strlen(m->password));
         free(m->helo);
@@ -67,6 +71,10 @@ static void on_open(void *arg)
         CLEANUP(wipe) struct buf say = BUF(1024);
 
         m->connected = true;
+        if (talk_secured(m->talk)) {
+                m->certificate = talk_certificate(m->talk);
+                m->verdict = talk_verdict(m->talk);
+        }
         if (m->smtp.step != SMTP_STARTTLS)
                 return; /* the server speaks first */
         smtp_secured(&m->smtp, &say);
@@ -117,6 +125,8 @@ static void on_end(void *arg, int error, enum talk_stage stage, const char *why)
                 .step = m->smtp.step,
                 .message = m->why,
                 .took = m->took,
+                .certificate = m->certificate,
+                .verdict = m->verdict,
         };
         m->fn(m->arg, &r);
         mail_cancel(m);
@@ -175,6 +185,7 @@ static int dial(struct mail *m, const struct mail_server *s, struct buf *why)
                 .port = s->port,
                 .tls = s->tls,
                 .verify = s->verify,
+                .judge = s->judge,
                 .ca_file = s->ca_file,
                 .timeout = s->timeout,
                 .arg = m,

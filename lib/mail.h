@@ -13,6 +13,7 @@ struct mail_server {         /* all copied */
         unsigned port;
         enum talk_tls tls;
         bool verify;                 /* the certificate must be good */
+        bool judge;                  /* it need not, but `verdict` is asked for */
         const char *ca_file;         /* NULL or "" = the system's list */
         const char *user, *password; /* NULL or "" = no login; never without TLS */
         const char *helo;            /* our name; NULL or "" = this host's */
@@ -30,6 +31,8 @@ struct mail_result {
         enum smtp_step step; /* how far it came */
         const char *message; /* a sentence with the server's name, and no secret; never NULL */
         msec_t took;         /* until it was taken */
+        struct x509_st *certificate; /* the server's, if TLS stood; borrowed; or NULL */
+        long verdict;                /* of it: talk_verdict() */
 };
 
 typedef void (*mail_fn)(void *arg, const struct mail_result *r);

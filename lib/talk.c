@@ -94,6 +94,8 @@ static int trust(SSL_CTX *tls, const struct talk_config *c)
         } else {
                 SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
         }
+        if (!c->verify && !c->judge)
+                return 0; /* a list of 150 authorities takes some 20 ms */
         if (!c->ca_file || !*c->ca_file)
                 return SSL_CTX_set_default_verify_paths(tls) == 1 ? 0 : -ENOMEM;
         return SSL_CTX_load_verify_file(tls, c->ca_file) == 1 ? 0 : -ENOENT;

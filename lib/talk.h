@@ -29,6 +29,7 @@ struct talk_config {
         unsigned port;       /* 1..65535 */
         enum talk_tls tls;
         bool verify;         /* the certificate must be trusted and be for `host` */
+        bool judge;          /* it need not, but talk_verdict() is asked for */
         const char *ca_file; /* whom to trust; NULL or "" = the system's list */
         msec_t timeout;      /* all of it, until talk_leave(); 0 = 30 s */
 
@@ -60,5 +61,5 @@ void talk_leave(struct talk *t);
 const char *talk_where(const struct talk *t);     /* "mail.example.org:587" */
 bool talk_secured(const struct talk *t);          /* TLS stands */
 struct x509_st *talk_certificate(struct talk *t); /* the caller frees it (X509_free); may be NULL */
-/* How the certificate was judged, X509_V_OK or what libssl calls it; also where `verify` is off. */
+/* How the certificate was judged, X509_V_OK or what libssl calls it; with `verify` or `judge`. */
 long talk_verdict(struct talk *t);

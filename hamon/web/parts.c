@@ -2,6 +2,8 @@
 #include "hamon/web/parts.h"
 
 #include "hamon/web/alert.h"
+#include "hamon/web/canary.h"
+#include "hamon/web/cert.h"
 #include "hamon/web/failover_watch.h"
 #include "hamon/web/rehearsal.h"
 #include "hamon/web/tally.h"
@@ -11,7 +13,7 @@
 #include <string.h>
 
 const struct part_row *const PARTS[] = {
-        &FAILOVER_PART, &TALLY_PART, &PART_REHEARSAL, &PART_ALERT, NULL,
+        &FAILOVER_PART, &TALLY_PART, &CANARY_PART, &CERT_PART, &PART_REHEARSAL, &PART_ALERT, NULL,
 };
 
 struct parts {

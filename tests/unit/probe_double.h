@@ -22,7 +22,7 @@
 enum { DOUBLE_ANSWERS = 10, DOUBLE_CONNS = 32 };
 
 struct double_script {
-        bool tls, starttls; /* starttls: after its first "220 go" the rest is TLS */
+        bool tls, starttls; /* starttls: after its yes to STARTTLS the rest is TLS */
         bool hang_up;       /* close as soon as somebody connects */
         bool close_after;   /* close after the greeting */
         SSL_CTX *context;   /* with a certificate of the test's; NULL = an expired one */
@@ -106,7 +106,8 @@ static inline void double_read(struct bufferevent *be, void *arg)
                                 continue;
                         bufferevent_write(be, s->script.answers[i].answer,
                                           strlen(s->script.answers[i].answer));
-                        secure = s->script.starttls && strcmp(prefix, "STARTTLS") == 0;
+                        secure = s->script.starttls && strstr(prefix, "STARTTLS") &&
+                                 !strstr(s->script.answers[i].answer, "NO");
                         break;
                 }
                 free(line);

@@ -171,7 +171,7 @@ static const struct scenario {
         { "master.sh",
           "promote",
           { "volume attach", "volume mount", "stack start --set active&", "ip assign", LABEL "&",
-            "probe --wait 60" } },
+            "probe --wait 60", "canary --promote --wait 60" } },
         { "master.sh",
           "recover",
           { "volume attach", "volume mount", "stack start --set active&", "ip assign", LABEL "&",
@@ -375,7 +375,7 @@ static void test_additions(void **unused)
         run_hook("master.sh", &(struct given){ .mode = "promote" });
         assert_int_equal(result.end, HOOK_OK);
         assert_non_null(strstr(result_last, "master.d/10-first: exit status 9"));
-        assert_int_equal(n_lines, 14);
+        assert_int_equal(n_lines, 16);
         assert_true(when('+', "first") > when('-', "probe --wait 60"));
         assert_true(when('+', "second promote") > when('+', "first"));
 

@@ -461,9 +461,11 @@ static void test_refusals(void **state)
                         fail_msg("row %zu: \"%s\"", i, buf_str(&why));
         }
         CLEANUP(buf_done) struct buf why = BUF(1024);
-        const struct mail_server s = {
-                .host = "127.0.0.1", .port = 25, .tls = TALK_TLS, .ca_file = "/no/such.pem"
-        };
+        const struct mail_server s = { .host = "127.0.0.1",
+                                       .port = 25,
+                                       .tls = TALK_TLS,
+                                       .verify = true,
+                                       .ca_file = "/no/such.pem" };
         assert_int_equal(mail_send(&fx.loop, &s, &MESSAGE, on_result, &fx, &why, &none), -ENOENT);
         assert_string_equal(buf_str(&why), "/no/such.pem: no certificates can be read from it");
 }

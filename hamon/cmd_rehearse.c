@@ -63,7 +63,7 @@ static void rehearse_daemon(struct step *s)
 {
         CLEANUP(buf_done) struct buf answer = BUF(ANSWER_MAX);
         char mark[CONFIG_FINGERPRINT];
-        int r = client_ask(s->config.control.socket, "status json", s->config.check.timeout,
+        int r = client_ask(s->config.control.socket, "status-json", s->config.check.timeout,
                            &answer);
 
         if (r < 0) {

@@ -211,6 +211,8 @@ class Chaos:
         self.rig.ask("heal")
         self.rig.ask("cloud", "say", "clear")
         sut.wait_until(SETTLE_S, self.well)
+        sut.wait_until(FIT_S, lambda: not self.sut.unfit())
+        self.bad += self.sut.rehearse()
         self.mailer.send_signal(signal.SIGTERM)
         try:
             self.mailer.wait(120)

@@ -90,6 +90,9 @@ class Naive:
     def endpoints(self, master):
         return ""
 
+    def rehearse(self):
+        return []
+
     def unfit(self):
         unfit = []
         status = json.loads(self.rig("status", "--json"))
@@ -177,6 +180,16 @@ class Hamon:
                 if said != str(code):
                     wrong.append("%s %s says %s" % (node, path, said))
         return ", ".join(wrong)
+
+    def rehearse(self):
+        """Would each node take over? What its rehearsal found, where it did not like something."""
+        failed = []
+        for node in self.rig.nodes:
+            code, text = self.rig.on(node, "hamon", "rehearse", seconds=60)
+            if code != 0:
+                failed.append("%s rehearse: %s" % (node, "; ".join(
+                    line for line in text.splitlines() if not line.startswith("ok"))[-300:]))
+        return failed
 
     def lacks(self):
         """Kinds of fault that have no victim in this build."""

@@ -34,7 +34,7 @@ struct lease_double {
         char heard[512];  /* every other order, with ';' between them */
         char outcome[64]; /* what follows "ok " in the answer to "operation 1" */
 
-        char status[2048]; /* the answer to "status json", "" = the daemon does not answer that */
+        char status[2048]; /* the answer to "status-json", "" = the daemon does not answer that */
 };
 
 static struct step_fixture {
@@ -82,7 +82,7 @@ static inline void lease_answer(struct lease_double *d, const char *line, char *
                 snprintf(dst, size, "ok\n");
                 return;
         }
-        if (strcmp(line, "status json\n") == 0) {
+        if (strcmp(line, "status-json\n") == 0) {
                 snprintf(dst, size, "%s%s", d->status, *d->status ? "\n" : "");
                 return;
         }

@@ -50,7 +50,7 @@ static void look_status(struct doctor *d)
         CLEANUP(buf_done) struct buf answer = BUF(ANSWER_MAX);
         const char *socket = d->config.control.socket;
 
-        int r = client_ask(socket, "status json", ASK_MS, &answer);
+        int r = client_ask(socket, "status-json", ASK_MS, &answer);
         CLEANUP(delete_json)
         cJSON *status = r == 0 ? cJSON_ParseWithLength(buf_str(&answer), answer.len) : NULL;
         if (cJSON_IsObject(status)) {

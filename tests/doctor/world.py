@@ -119,7 +119,7 @@ class Dns(threading.Thread):
 
 
 class Daemon(threading.Thread):
-    """What the daemon answers to `status json`."""
+    """What the daemon answers to `status-json`."""
 
     def __init__(self, path):
         super().__init__(daemon=True)
@@ -133,7 +133,7 @@ class Daemon(threading.Thread):
         while True:
             c, _ = self.sock.accept()
             with c:
-                if c.recv(512) == b"status json\n":
+                if c.recv(512) == b"status-json\n":
                     c.sendall(json.dumps(self.status).encode() + b"\n")
 
 

@@ -212,6 +212,7 @@ class Chaos:
         self.rig.ask("cloud", "say", "clear")
         sut.wait_until(SETTLE_S, self.well)
         sut.wait_until(FIT_S, lambda: not self.sut.unfit())
+        sut.wait_until(FIT_S, lambda: not self.sut.rehearse(), pause=2)
         self.bad += self.sut.rehearse()
         self.mailer.send_signal(signal.SIGTERM)
         try:

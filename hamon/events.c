@@ -2,7 +2,7 @@
 #include "hamon/events.h"
 
 #include "hamon/events_spool.h"
-#include <cJSON.h>
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

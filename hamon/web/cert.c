@@ -85,7 +85,8 @@ static void cert_part_report(const void *part, cJSON *into)
         cJSON *list = cJSON_AddArrayToObject(into, "certificates");
 
         for (size_t i = 0; i < CERT_SERVICES_COUNT; i++)
-                if (p->known[i])
+                if (p->known[i] &&
+                    p->facts[i].reason != CERT_UNREACHABLE) /* the probes' business */
                         cert_report(&p->facts[i], list);
 }
 

@@ -1,7 +1,7 @@
 /* Does this node serve? Pure. */
 #pragma once
 
-#include <cJSON.h>
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <string.h>
 

@@ -118,8 +118,6 @@ const struct flaw_row FLAWS[F_COUNT_] = {
         WARN(F_NODES, "nodes",
              "with fewer than three nodes one loss takes the quorum, and mail, away"),
         WARN(F_GALERA_SIZE, "galera_size", "one loss more may take the quorum away"),
-        WARN(F_GALERA_COLLISION, "galera_collision",
-             "two nodes write at once: Mailcow does not expect its transactions to be refused"),
         WARN(F_GALERA_SST, "galera_sst",
              "while it feeds a joining node, a donor by this method takes no writes: mail stops"),
         WARN(F_SERVER_ID, "server_id",
@@ -155,6 +153,9 @@ const struct flaw_row FLAWS[F_COUNT_] = {
 
         HINT(F_SOLO, "solo", "without [cluster] nodes hamon watches, and moves nothing"),
         HINT(F_PROTECTION, "protection", "one wrong click deletes every mailbox"),
+        HINT(F_GALERA_COLLISION, "galera_collision",
+             "the lease loses one now and then; many: two nodes write, which Mailcow does not "
+             "expect"),
         HINT(F_GALERA_TIMERS, "galera_timers",
              "so long the database stands still when a node is lost"),
         HINT(F_GALERA_FLUSH, "galera_flush",

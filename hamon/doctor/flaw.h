@@ -86,7 +86,6 @@ enum flaw_id {
         F_UNFIT,
         F_NODES,
         F_GALERA_SIZE,
-        F_GALERA_COLLISION,
         F_GALERA_SST,
         F_SERVER_ID,
         F_VERSION,
@@ -111,6 +110,7 @@ enum flaw_id {
 
         F_SOLO,
         F_PROTECTION,
+        F_GALERA_COLLISION,
         F_GALERA_TIMERS,
         F_GALERA_FLUSH,
         F_GALERA_NOTIFY,

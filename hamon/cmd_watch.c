@@ -50,8 +50,8 @@ static struct screen screen_now(void)
         return s;
 }
 
-/* All of it in one piece, as far as the terminal takes it. */
-static bool write_all(const char *data, size_t len)
+/* All of it in one piece, as far as the terminal takes it, and until a signal ends us. */
+static bool to_screen(const char *data, size_t len)
 {
         while (len > 0) {
                 ssize_t n = write(STDOUT_FILENO, data, len);
@@ -114,7 +114,7 @@ static bool draw(const struct watch *w)
         localtime_r(&now, &tm);
         strftime(foot, sizeof foot, "%H:%M:%S, every second; Ctrl-C ends", &tm);
         return screen_frame(&s, alert, buf_str(&w->picture), foot, &frame) == 0 &&
-               write_all(frame.data, frame.len);
+               to_screen(frame.data, frame.len);
 }
 
 static void handle_signals(void)
@@ -134,7 +134,7 @@ int watch_status(const struct config *config)
         struct watch w = { .config = config, .picture = BUF(ANSWER_MAX) };
 
         handle_signals();
-        bool fine = write_all(ENTER, sizeof ENTER - 1);
+        bool fine = to_screen(ENTER, sizeof ENTER - 1);
         while (fine && !ended_by) {
                 ask(&w);
                 fine = ended_by || draw(&w);
@@ -144,7 +144,7 @@ int watch_status(const struct config *config)
         }
         int sig = ended_by;
         ended_by = 0;
-        write_all(LEAVE, sizeof LEAVE - 1);
+        to_screen(LEAVE, sizeof LEAVE - 1);
         buf_done(&w.picture);
         if (sig) { /* as if it had never been caught: the caller's shell shall know */
                 signal(sig, SIG_DFL);

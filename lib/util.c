@@ -185,7 +185,7 @@ int read_file(const char *path, size_t cap, char **ret, size_t *ret_len)
         return 0;
 }
 
-static int write_all(int fd, const char *data, size_t len)
+int write_all(int fd, const char *data, size_t len)
 {
         while (len > 0) {
                 ssize_t n = write(fd, data, len);

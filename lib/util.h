@@ -53,6 +53,9 @@ bool str_eq(const char *a, const char *b);            /* NULL-safe */
 /* Whole file into a fresh NUL-terminated string; -EFBIG beyond `cap` bytes. Caller frees. */
 int read_file(const char *path, size_t cap, char **ret, size_t *ret_len);
 
+/* All of it, over short writes and EINTR; -errno. For a descriptor that blocks. */
+int write_all(int fd, const char *data, size_t len);
+
 /* Replace `path` by rename, so that a reader (or inotify) sees the old or the new content, never a
  * part. The temporary file lies in the same directory. No fsync: for tmpfs. */
 int write_file_atomic(const char *path, mode_t mode, const char *data, size_t len);

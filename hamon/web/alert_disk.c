@@ -28,20 +28,6 @@ struct alert_disk {
 
 /* ---- in the child ---- */
 
-static int write_all(int fd, const char *data, size_t len)
-{
-        while (len > 0) {
-                ssize_t n = write(fd, data, len);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                data += n;
-                len -= (size_t)n;
-        }
-        return 0;
-}
-
 static int sync_dir(const char *path)
 {
         char dir[PATH_SIZE];

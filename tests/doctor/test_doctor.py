@@ -6,7 +6,9 @@ import re
 import sys
 import time
 
-from cases import CASES
+import cases_node  # noqa: F401  each adds its rows
+import cases_cluster  # noqa: F401
+from case import CASES
 from world import SOURCE, World, isolate
 
 

@@ -4,13 +4,13 @@ JOBS ?= $(shell nproc)
 DESTDIR ?=
 .DEFAULT_GOAL := build
 
-.PHONY: help deps browser build debug image install uninstall demo test unit lint fmt bench bench-signup sim fuzz coverage soak chaos rto clean
+.PHONY: help deps browser build debug image deb install uninstall demo test unit lint fmt bench bench-signup sim fuzz coverage soak chaos rto clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 deps: ## install the Debian packages this project needs (packages.apt)
-	@tools/deps build lint test rig
+	@tools/deps build deb lint test rig
 
 browser: ## what the portal's tests in a real Chromium need (npm only where there is none)
 	@tools/deps browser
@@ -28,6 +28,10 @@ debug: ## with sanitizers and tests: build/debug
 
 image: build ## the sign-up portal as a container image, signup-mailcow
 	@tools/image build/release
+
+deb: ## the Debian packages: build/deb
+	@tools/deps build deb
+	@JOBS=$(JOBS) tools/deb
 
 install: build ## into DESTDIR (default /usr)
 	@DESTDIR=$(DESTDIR) cmake --install build/release

@@ -45,6 +45,8 @@ const struct command COMMANDS[] = {
         { "events", "[--json] [-n N] [--since TIME]",
           "what happened on this node, the last 50 times", NULL, NULL },
         { "why", "[--json]", "the daemon's last decisions, and the reason for each", NULL, NULL },
+        { "render", "[WHAT]",
+          "print a file that belongs beside hamon: keepalived, galera, nginx, ...", NULL, NULL },
         { "store", "init [--print]", "make hamon's tables, row and user in the database", NULL,
           NULL },
         { "switchover", "[--to NODE]", "hand the service to another node, losing nothing",

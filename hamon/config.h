@@ -59,8 +59,14 @@ struct config {
                 struct strlist disabled;
         } probe;
         struct {
-                char *track_file, *fifo, *state_file, *instance;
+                char *track_file, *fifo, *state_file, *instance, *interface;
+                uint64_t router_id;
+                bool track_process;
         } keepalived;
+        struct {
+                struct strlist open, admin;
+                uint64_t ssh;
+        } firewall;
         struct {
                 int provider; /* enum config_provider */
                 char *id, *device, *uuid, *mount, *fstype, *options;

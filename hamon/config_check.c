@@ -301,6 +301,34 @@ static void check_cluster(struct check *k)
         check_watchdog(k);
 }
 
+static bool is_open_port(const char *s)
+{
+        char port[16];
+        uint64_t number;
+        size_t len = strcspn(s, "/");
+
+        if (s[len] && strcmp(s + len, "/udp") != 0 && strcmp(s + len, "/tcp") != 0)
+                return false;
+        snprintf(port, sizeof port, "%.*s", (int)MIN(len, sizeof port - 1), s);
+        return parse_uint(port, 1, 65535, &number) == 0;
+}
+
+static void check_firewall(struct check *k)
+{
+        const struct config *c = k->c;
+
+        for (size_t i = 0; i < c->firewall.open.n; i++)
+                if (!is_open_port(c->firewall.open.v[i]))
+                        mistake_at(k, KEYS(&c->firewall.open),
+                                   "[firewall] open: \"%s\" is no port, as in 443 or 51820/udp",
+                                   c->firewall.open.v[i]);
+        for (size_t i = 0; i < c->firewall.admin.n; i++)
+                if (!is_network(c->firewall.admin.v[i]) && !is_address(c->firewall.admin.v[i]))
+                        mistake_at(k, KEYS(&c->firewall.admin),
+                                   "[firewall] admin: \"%s\" is no network",
+                                   c->firewall.admin.v[i]);
+}
+
 /* What everybody reaches must not answer everybody. */
 static void check_web(struct check *k)
 {
@@ -346,8 +374,8 @@ int config_check(const struct config *c, const struct config_files *files,
                  const struct conf_source *sources, struct buf *errors)
 {
         static void (*const CHECKS[])(struct check *) = {
-                check_lists,  check_times,   check_galera, check_volume, check_ip,
-                check_probes, check_cluster, check_web,    check_canary
+                check_lists,  check_times,   check_galera, check_volume,   check_ip,
+                check_probes, check_cluster, check_web,    check_firewall, check_canary
         };
         struct check k = { .c = c, .files = files, .sources = sources, .errors = errors };
 

@@ -157,9 +157,26 @@ static const struct option OPTIONS[] = {
         ROW(keepalived, instance, OPT_STRING, .max = 63, .def = "",
             .help = "The vrrp_instance whose state is this node's role; what others say is left "
                     "unread. Empty: any, for a keepalived that has but one."),
+        ROW(keepalived, interface, OPT_STRING, .max = 15, .def = "",
+            .help = "Interface on which the nodes reach one another, for `hamon render "
+                    "keepalived`. Empty: the one that has this node's address."),
+        ROW(keepalived, router_id, OPT_UINT, .min = 1, .max = 255, .def = "51",
+            .help = "Its virtual_router_id there, the same on all nodes."),
+        ROW(keepalived, track_process, OPT_BOOL, .def = "off",
+            .help = "It also follows hamon's process by the kernel's word. Not in a container, "
+                    "which hears none."),
         ROW(keepalived, state_file, OPT_STRING, .max = 4000, .def = "/run/mailcow-ha/vrrp",
             .help = "Where the last word of keepalived is kept over a restart of hamon. Empty: "
                     "nowhere."),
+
+        ROW(firewall, open, OPT_LIST,
+            .def = "25, 80, 110, 143, 443, 465, 587, 993, 995, 4190",
+            .help = "Ports that everybody reaches, as 443 or 51820/udp, for `hamon render "
+                    "nftables`."),
+        ROW(firewall, ssh, OPT_UINT, .min = 1, .max = 65535, .def = "22",
+            .help = "Port of SSH."),
+        ROW(firewall, admin, OPT_LIST, .def = "0.0.0.0/0, ::/0",
+            .help = "Networks that reach it."),
 
         ROW(volume, provider, OPT_CHOICE, .mark = CONFIG_CLUSTER, .choices = PROVIDERS,
             .def = "none",

@@ -18,6 +18,7 @@
 #include "hamon/direct.h"
 #include "hamon/doctor/doctor.h"
 #include "hamon/guard_main.h"
+#include "hamon/setup/render.h"
 #include "hamon/web/cmd_alert.h"
 #include "hamon/web/cmd_canary.h"
 #include "hamon/web/web_main.h"
@@ -41,6 +42,7 @@ static const struct engine_row {
         { "lease", NULL, lease_command },
         { "probe", NULL, probe_command },
         { "rehearse", NULL, rehearse_command },
+        { "render", NULL, render_command },
         { "stack", NULL, stack_command },
         { "store", NULL, store_command },
         { "volume", NULL, volume_command },

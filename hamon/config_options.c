@@ -169,14 +169,11 @@ static const struct option OPTIONS[] = {
             .help = "Where the last word of keepalived is kept over a restart of hamon. Empty: "
                     "nowhere."),
 
-        ROW(firewall, open, OPT_LIST,
-            .def = "25, 80, 110, 143, 443, 465, 587, 993, 995, 4190",
+        ROW(firewall, open, OPT_LIST, .def = "25, 80, 110, 143, 443, 465, 587, 993, 995, 4190",
             .help = "Ports that everybody reaches, as 443 or 51820/udp, for `hamon render "
                     "nftables`."),
-        ROW(firewall, ssh, OPT_UINT, .min = 1, .max = 65535, .def = "22",
-            .help = "Port of SSH."),
-        ROW(firewall, admin, OPT_LIST, .def = "0.0.0.0/0, ::/0",
-            .help = "Networks that reach it."),
+        ROW(firewall, ssh, OPT_UINT, .min = 1, .max = 65535, .def = "22", .help = "Port of SSH."),
+        ROW(firewall, admin, OPT_LIST, .def = "0.0.0.0/0, ::/0", .help = "Networks that reach it."),
 
         ROW(volume, provider, OPT_CHOICE, .mark = CONFIG_CLUSTER, .choices = PROVIDERS,
             .def = "none",

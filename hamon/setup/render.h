@@ -38,8 +38,7 @@ enum { RENDER_MAX = 256 * 1024 };
 /* -EINVAL: what is missing or wrong is a line in `errors`. `c` is of this node: another node's file
  * is made from that node's configuration. */
 int render(enum render_what what, const struct config *c, struct buf *out, struct buf *errors);
-int render_path(enum render_what what, const struct config *c, struct buf *out,
-                struct buf *errors);
+int render_path(enum render_what what, const struct config *c, struct buf *out, struct buf *errors);
 
 /* `hamon render [WHAT]`. Returns 0, EX_USAGE, EX_CONFIG. */
 int render_command(const char *file, int argc, char **argv);

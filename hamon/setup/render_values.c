@@ -48,7 +48,8 @@ int render_interface(const char *address, char *ret, size_t size)
                         continue;
                 const void *have =
                         family == AF_INET
-                                ? (const void *)&((struct sockaddr_in *)(void *)i->ifa_addr)->sin_addr
+                                ? (const void *)&((struct sockaddr_in *)(void *)i->ifa_addr)
+                                          ->sin_addr
                                 : &((struct sockaddr_in6 *)(void *)i->ifa_addr)->sin6_addr;
                 if (memcmp(have, want, family == AF_INET ? 4 : 16) == 0)
                         r = str_copy(ret, size, i->ifa_name) ? 0 : -ENAMETOOLONG;

@@ -1,5 +1,5 @@
-/* Tags are read where they stand; a section's body is filled by the function that found it, as often
- * as it takes, so that no tree is built. */
+/* Tags are read where they stand; a section's body is filled by the function that found it, as
+ * often as it takes, so that no tree is built. */
 #include "hamon/setup/template.h"
 
 #include <errno.h>
@@ -173,7 +173,9 @@ static int fill_section(const struct job *j, const struct tag *open, const struc
                                TEMPLATE_DEPTH);
         int r = times(j, open->start, scope, open->name, open->kind == '^', &n, &list);
         for (size_t i = 0; r == 0 && i < n; i++) {
-                const struct template_scope inner = { .up = scope, .list = open->name, .i = i, .n = n };
+                const struct template_scope inner = {
+                        .up = scope, .list = open->name, .i = i, .n = n
+                };
                 r = fill(j, open->end, close->start, list ? &inner : scope, depth + 1);
         }
         return r;

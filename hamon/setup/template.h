@@ -5,10 +5,10 @@
  *   {{^name}}...{{/name}} once if the list or the value is empty
  *   {{!words}}            nothing
  *
- * `first` and `last` are values inside of a list: not empty for that item. A section's tag alone on a line
- * takes the line with it. No value is ever put in raw: what is not a plain word (letters, digits and
- * . _ : / @ % [ ] + -) could change the meaning of the file around it, and is a mistake. So is a name
- * nobody knows. */
+ * `first` and `last` are values inside of a list: not empty for that item. A section's tag alone on
+ * a line takes the line with it. No value is ever put in raw: what is not a plain word (letters,
+ * digits and . _ : / @ % [ ] + -) could change the meaning of the file around it, and is a mistake.
+ * So is a name nobody knows. */
 #pragma once
 
 #include "lib/buf.h"
@@ -21,7 +21,8 @@ struct template_scope {
 };
 
 struct template_words {
-        /* Add the value. -ENOENT: no such name. `ret_from` (for messages): where a person sets it. */
+        /* Add the value. -ENOENT: no such name. `ret_from` (for messages): where a person sets it.
+         */
         int (*value)(const void *arg, const struct template_scope *scope, const char *name,
                      struct buf *out, const char **ret_from);
         /* How many items. -ENOENT: no such list. */

@@ -115,6 +115,7 @@ static int next_tag(const struct job *j, const char *p, const char *end, struct 
 {
         const char *open = strstr(p, "{{");
 
+        *ret = (struct tag){ .start = end, .end = end };
         if (!open || open >= end)
                 return 0;
         const char *close = strstr(open, "}}");
@@ -123,7 +124,9 @@ static int next_tag(const struct job *j, const char *p, const char *end, struct 
         bool special = open[2] && strchr("#^/!", open[2]);
         const char *name = open + 2 + special;
         size_t len = (size_t)(close - name);
-        ret->kind = special ? open[2] : 'v';
+        ret->kind = 'v';
+        if (special)
+                ret->kind = open[2];
         ret->start = open;
         ret->end = close + 2;
         if (ret->kind != 'v')
@@ -184,7 +187,7 @@ static int fill_section(const struct job *j, const struct tag *open, const struc
 static int fill(const struct job *j, const char *p, const char *end,
                 const struct template_scope *scope, unsigned depth)
 {
-        struct tag t, close;
+        struct tag t = { 0 }, close = { 0 };
         int r;
 
         while ((r = next_tag(j, p, end, &t)) > 0) {

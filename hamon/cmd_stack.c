@@ -6,6 +6,7 @@
 
 #include "hamon/cmd_stack_door.h"
 #include "hamon/cmd_stack_rehearse.h"
+#include "hamon/cmd_stack_schema.h"
 #include "hamon/cmd_stack_show.h"
 #include "hamon/step.h"
 #include "hamon/volume_mnt.h"
@@ -247,6 +248,8 @@ static int start_run(struct act *a)
                 operate(a, rq, &a->deed);
         else
                 start_behind_door(a, rq);
+        if (!s->warm && a->part == PART_ALL && a->deed.changed > 0)
+                stack_schema_note(s);
         buf_adds(&text, s->refused ? s->why : a->deed.text);
         if (!s->refused && a->part == PART_ALL)
                 add_missing(a, &text);
@@ -265,7 +268,7 @@ static int may_write(struct step *s, enum stack_part part)
         if (part != PART_EARLY && c->volume.provider != CONFIG_NONE && *c->volume.mount &&
             (volume_mnt_look(c->volume.mount, &m) < 0 || m.count == 0))
                 return step_end(s, STEP_FAILED, "the volume is not mounted on %s", c->volume.mount);
-        return 0;
+        return part == PART_EARLY ? 0 : stack_schema_check(s);
 }
 
 static int start(struct step *s)

@@ -37,6 +37,7 @@ static const struct request_row {
         [REQ_RELEASE] = { "release", true, false },
         [REQ_OPERATION] = { "operation", true, true },
         [REQ_WHY] = { "why", false, false },
+        [REQ_MAILCOW] = { "mailcow", true, false },
 };
 
 enum { CLIENT_MS = 2000, OTHERS_MAX = CONTROL_MAX_CLIENTS / 2 };

@@ -24,6 +24,7 @@ enum request {
         REQ_RELEASE,   /* give the lead back, step by step */
         REQ_OPERATION, /* N: how what was asked for is going */
         REQ_WHY,       /* anyone: the last decisions */
+        REQ_MAILCOW,   /* look at the installed Mailcow again */
         REQ_COUNT_
 };
 

@@ -314,6 +314,7 @@ static int build(struct lead *l)
             (r = lead_look_start(l)) < 0)
                 return r;
         l->maintenance = lead_maintenance_load(l);
+        release_read(l->needs.config->mailcow.dir, &l->mailcow);
         lead_tick(l);
         read_epoch_file(l);
         return 0;

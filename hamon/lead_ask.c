@@ -284,6 +284,11 @@ void lead_request(struct lead *l, enum request req, const char *words, struct bu
         case REQ_OPERATION:
                 operation(l, words, out);
                 break;
+        case REQ_MAILCOW:
+                release_read(l->needs.config->mailcow.dir, &l->mailcow);
+                buf_addf(out, "ok version=%s schema=%s images=%s\n", l->mailcow.version,
+                         l->mailcow.schema, l->mailcow.images);
+                break;
         default:
                 buf_adds(out, "error: unknown request\n");
                 break;

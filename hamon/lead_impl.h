@@ -10,6 +10,7 @@
 #include "hamon/peer_state.h"
 #include "hamon/probe.h"
 #include "hamon/provider/provider.h"
+#include "hamon/release.h"
 #include "hamon/rows.h"
 #include "hamon/store.h"
 #include <limits.h>
@@ -91,7 +92,8 @@ struct lead {
         /* levels */
         char release_to[LEASE_NAME]; /* the last hint of a peer */
         uint64_t release_epoch;
-        bool candidate; /* what we say of ourselves */
+        bool candidate;         /* what we say of ourselves */
+        struct release mailcow; /* that is installed here, as of the last look */
         bool suspected; /* the holder is silent on VRRP and gone from the database, since … */
         msec_t suspected_at;
         enum vrrp_state vrrp;

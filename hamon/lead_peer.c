@@ -182,6 +182,9 @@ static void own_words(struct lead *l, struct buf *out)
         str_copy(s.verdict, sizeof s.verdict, FITNESSES[n->verdict.fitness]);
         str_copy(s.reason, sizeof s.reason, reason_name(n->verdict.reason));
         str_copy(s.vrrp, sizeof s.vrrp, VRRP_STATES[l->vrrp]);
+        str_copy(s.mailcow, sizeof s.mailcow, l->mailcow.version);
+        str_copy(s.schema, sizeof s.schema, l->mailcow.schema);
+        str_copy(s.images, sizeof s.images, l->mailcow.images);
         peer_state_write(out, &s);
 }
 

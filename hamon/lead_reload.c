@@ -78,6 +78,7 @@ int lead_reload(struct lead *l)
                 ha_answer(&l->ha, ANSWER_UNKNOWN, NULL, loop_now(l->needs.loop));
         l->asking = NULL;
         memset(l->servers, 0, sizeof l->servers);
+        release_read(l->needs.config->mailcow.dir, &l->mailcow);
         timer_set(&l->look, 0);
         lead_wake(l);
         return 0;

@@ -16,6 +16,7 @@ static void self(const struct lead *l, struct status_node *s, msec_t now)
         s->age = n->verdict.age + now - n->judged_at;
         s->mounted = l->mounted;
         s->candidate = l->candidate;
+        s->mailcow = l->mailcow;
         str_copy(s->role, sizeof s->role, ROLES[n->role]);
         str_copy(s->state, sizeof s->state, HA_STATES[l->ha.state]);
         str_copy(s->verdict, sizeof s->verdict, FITNESSES[n->verdict.fitness]);
@@ -27,6 +28,9 @@ static void by_peer(const struct lead_other *o, struct status_node *s, msec_t no
         s->age = now - o->heard_at;
         s->mounted = o->state.mounted;
         s->candidate = o->state.candidate;
+        str_copy(s->mailcow.version, sizeof s->mailcow.version, o->state.mailcow);
+        str_copy(s->mailcow.schema, sizeof s->mailcow.schema, o->state.schema);
+        str_copy(s->mailcow.images, sizeof s->mailcow.images, o->state.images);
         str_copy(s->role, sizeof s->role, o->state.role);
         str_copy(s->state, sizeof s->state, o->state.state);
         str_copy(s->verdict, sizeof s->verdict, o->state.verdict);

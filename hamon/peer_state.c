@@ -27,6 +27,9 @@ static const struct field {
         { "vrrp", WORD, AT(vrrp), SIZE(vrrp) },
         { "mounted", YES, AT(mounted), SIZE(mounted) },
         { "candidate", YES, AT(candidate), SIZE(candidate) },
+        { "mailcow", WORD, AT(mailcow), SIZE(mailcow) },
+        { "schema", WORD, AT(schema), SIZE(schema) },
+        { "images", WORD, AT(images), SIZE(images) },
 };
 
 static bool is_word(const char *s)

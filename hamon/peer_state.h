@@ -10,6 +10,7 @@ struct peer_state {
         msec_t valid_ms; /* what is left of its lease, by its own clock; 0 = it does not hold it */
         msec_t ttl_ms;   /* its lease.ttl; 0 = it does not say */
         bool mounted, candidate;
+        char mailcow[32], schema[24], images[17]; /* struct release; "" = it does not say */
 };
 
 /* One line of key=value. -EINVAL: a word that would not come back as it is. */

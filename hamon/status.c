@@ -84,6 +84,15 @@ static void add_containers(cJSON *root, const struct node *n)
         }
 }
 
+static void add_mailcow(cJSON *node, const struct release *r)
+{
+        cJSON *o = cJSON_AddObjectToObject(node, "mailcow");
+
+        cJSON_AddStringToObject(o, "version", r->version);
+        cJSON_AddStringToObject(o, "schema", r->schema);
+        cJSON_AddStringToObject(o, "images", r->images);
+}
+
 static void add_nodes(cJSON *root, const struct status_cluster *c)
 {
         cJSON *list = cJSON_AddArrayToObject(root, "nodes");
@@ -102,6 +111,7 @@ static void add_nodes(cJSON *root, const struct status_cluster *c)
                 cJSON_AddBoolToObject(o, "holder", n->leads);
                 cJSON_AddBoolToObject(o, "candidate", n->candidate);
                 cJSON_AddBoolToObject(o, "mounted", n->mounted);
+                add_mailcow(o, &n->mailcow);
                 cJSON_AddItemToArray(list, o);
         }
 }
@@ -276,6 +286,27 @@ static void text_nodes(const struct status_cluster *c, struct buf *out)
         }
 }
 
+/* Nothing while all have the same: it is a word on an upgrade that is not through. */
+static void text_mailcow(const struct status_cluster *c, struct buf *out)
+{
+        const struct release *first = NULL;
+        bool differ = false;
+
+        for (size_t i = 0; i < c->n_nodes; i++) {
+                const struct release *r = &c->nodes[i].mailcow;
+                if (!*r->images)
+                        continue;
+                differ = differ || (first && !release_same(first, r));
+                first = first ? first : r;
+        }
+        if (differ)
+                buf_adds(out, "\n  mailcow  is not the same everywhere; hamon upgrade goes on\n");
+        for (size_t i = 0; differ && i < c->n_nodes; i++)
+                buf_addf(out, "  mailcow  %s has %s\n", c->nodes[i].name,
+                         *c->nodes[i].mailcow.version ? c->nodes[i].mailcow.version
+                                                      : "a version that is not known");
+}
+
 static void text_places(const struct status_cluster *c, struct buf *out)
 {
         char age[24];
@@ -308,6 +339,7 @@ int status_text(const struct node *n, const struct status_cluster *c, msec_t now
         if (c) {
                 text_lease(c, now, out);
                 text_nodes(c, out);
+                text_mailcow(c, out);
                 text_places(c, out);
         }
         text_checks(n, now, out);

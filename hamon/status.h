@@ -3,6 +3,7 @@
 
 #include "hamon/core/ha.h"
 #include "hamon/node.h"
+#include "hamon/release.h"
 
 enum { STATUS_ADDRESSES = 16 };
 
@@ -11,6 +12,7 @@ struct status_node {
         char role[33], state[16], verdict[33], reason[65]; /* state: of the FSM, "" = not known */
         msec_t age;                                        /* of its words; < 0 = never heard */
         bool self, leads, mounted, candidate;              /* leads: the lease's row names it */
+        struct release mailcow;                            /* words, "" = not known */
 };
 
 struct status_address {

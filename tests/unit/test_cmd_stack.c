@@ -384,6 +384,49 @@ static void test_lock(void **state)
         assert_non_null(strstr(say("deeds"), "start:redis-mailcow"));
 }
 
+static void set_schema(const char *schema)
+{
+        put_file(at(&sx.dir, "data/web/inc/init_db.inc.php"), "<?php\n  $db_version = \"%s\";\n",
+                 schema);
+}
+
+/* A Mailcow that is older than one that has served from this volume would spoil the database. */
+static void test_schema(void **state)
+{
+        char mark[96], said[128];
+
+        (void)state;
+        assert_int_equal(make_parents(at(&sx.dir, "data/web/inc/x")), 0);
+        snprintf(mark, sizeof mark, "%s/.hamon-schema", volume);
+        snprintf(said, sizeof said, "rm %s/.hamon-schema", volume);
+        set_schema("30062026_1500");
+        STEP(0, "2 of 2 had to be started", "stack", "start");
+        assert_true(file_holds(mark, "30062026_1500\n"));
+        say("die redis-mailcow");
+        set_schema("05082026_1130"); /* an upgrade */
+        STEP(0, "1 of 2", "stack", "start");
+        assert_true(file_holds(mark, "05082026_1130\n"));
+
+        say("die redis-mailcow");
+        set_schema("30062026_1500");
+        STEP(1,
+             "(schema 05082026_1130), and the one here (of no known version, schema 30062026_1500)",
+             "stack", "start");
+        STEP(1, said, "stack", "start", "--part", "mail");
+        STEP(1, "hamon upgrade", "stack", "restart", "--only", "redis-mailcow");
+        STEP(0, "", "stack", "start", "--part", "early"); /* needs no database */
+        STEP(0, "", "stack", "start", "--set", "warm");
+        assert_true(file_holds(mark, "05082026_1130\n"));
+
+        put_file(mark, "rubbish\n"); /* proves nothing */
+        STEP(0, "1 of 2", "stack", "start");
+        assert_true(file_holds(mark, "30062026_1500\n"));
+        say("die redis-mailcow");
+        set_schema("unheard of");
+        STEP(0, "1 of 2", "stack", "start");
+        assert_true(file_holds(mark, "30062026_1500\n"));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -393,7 +436,7 @@ int main(void)
                 TEST(test_lease_runs_out), TEST(test_restart),   TEST(test_volume),
                 TEST(test_drain),          TEST(test_door),      TEST(test_missing),
                 TEST(test_early),          TEST(test_no_engine), TEST(test_lock),
-                TEST(test_mail_first),
+                TEST(test_mail_first),     TEST(test_schema),
         };
 
         return cmocka_run_group_tests(tests, start_all, stop_all);

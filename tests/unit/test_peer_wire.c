@@ -24,7 +24,10 @@ static const struct peer_state STATE = { .name = "n1",
                                          .incarnation = 0xfedcba9876543210,
                                          .valid_ms = 8123,
                                          .ttl_ms = 10000,
-                                         .mounted = true };
+                                         .mounted = true,
+                                         .mailcow = "2026-08",
+                                         .schema = "05082026_1130",
+                                         .images = "00ff" };
 
 static void test_state(void **unused)
 {
@@ -36,7 +39,8 @@ static void test_state(void **unused)
         assert_string_equal(buf_str(&b),
                             "name=n1 role=master state=MASTER epoch=18446744073709551615 "
                             "valid_ms=8123 verdict=fit reason=ok incarnation=fedcba9876543210 "
-                            "ttl_ms=10000 vrrp= mounted=yes candidate=no");
+                            "ttl_ms=10000 vrrp= mounted=yes candidate=no mailcow=2026-08 "
+                            "schema=05082026_1130 images=00ff");
         memset(&s, 0xff, sizeof s);
         assert_int_equal(peer_state_parse(buf_str(&b), &s), 0);
         assert_string_equal(s.name, STATE.name);
@@ -47,6 +51,9 @@ static void test_state(void **unused)
         assert_string_equal(s.vrrp, "");
         assert_true(s.epoch == STATE.epoch && s.incarnation == STATE.incarnation);
         assert_true(s.valid_ms == 8123 && s.ttl_ms == 10000 && s.mounted && !s.candidate);
+        assert_string_equal(s.mailcow, STATE.mailcow);
+        assert_string_equal(s.schema, STATE.schema);
+        assert_string_equal(s.images, STATE.images);
 
         negative.valid_ms = -5;
         buf_reset(&b);

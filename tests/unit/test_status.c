@@ -384,7 +384,8 @@ static struct status_cluster cluster(void)
                 .nodes = { NODE("n1", "10.0.0.11", "standby", "standby", "fit", "ok", 120,
                                 .self = true, .candidate = true),
                            NODE("n2", "10.0.0.12", "master", "master", "fit", "ok", 900,
-                                .leads = true, .mounted = true),
+                                .leads = true, .mounted = true,
+                                .mailcow = { "2026-06", "30062026_1500", "00ff" }),
                            NODE("node-three", "10.0.0.13", "unknown", "", "unknown", "stale", -1,
                                 .self = false) },
                 .n_nodes = 3,
@@ -427,6 +428,11 @@ static void test_cluster_json(void **state)
         assert_true(cJSON_IsFalse(cJSON_GetObjectItem(n3, "mounted")));
         assert_true(number(n3, "age_ms") == -1);
         assert_string_equal(string(n3, "state"), "");
+        const cJSON *mailcow = cJSON_GetObjectItem(n2, "mailcow");
+        assert_string_equal(string(mailcow, "version"), "2026-06");
+        assert_string_equal(string(mailcow, "schema"), "30062026_1500");
+        assert_string_equal(string(mailcow, "images"), "00ff");
+        assert_string_equal(string(cJSON_GetObjectItem(n3, "mailcow"), "version"), "");
         assert_true(cJSON_IsTrue(cJSON_GetObjectItem(named(nodes, "name", "n1"), "self")));
         const cJSON *volume = cJSON_GetObjectItem(root, "volume");
         assert_string_equal(string(volume, "attached_to"), "n2");
@@ -464,6 +470,18 @@ static void test_cluster_text(void **state)
         c.volume.answers = false;
         assert_int_equal(status_text(&fx.node, &c, fx.now, &out), 0);
         assert_non_null(strstr(buf_str(&out), "provider hetzner does not answer (4s ago)\n"));
+        assert_null(strstr(buf_str(&out), "mailcow")); /* one of them is no difference */
+        buf_reset(&out);
+        c.nodes[0].mailcow = (struct release){ "2026-08", "05082026_1130", "00fe" };
+        assert_int_equal(status_text(&fx.node, &c, fx.now, &out), 0);
+        assert_non_null(strstr(buf_str(&out),
+                               "\n  mailcow  is not the same everywhere; hamon upgrade goes on\n"
+                               "  mailcow  n1 has 2026-08\n  mailcow  n2 has 2026-06\n"
+                               "  mailcow  node-three has a version that is not known\n"));
+        c.nodes[0].mailcow = c.nodes[1].mailcow;
+        buf_reset(&out);
+        assert_int_equal(status_text(&fx.node, &c, fx.now, &out), 0);
+        assert_null(strstr(buf_str(&out), "mailcow"));
         buf_reset(&out);
         c.volume.age = -1;
         c.volume.mounted = true;

@@ -119,6 +119,7 @@ continue_stopped() {
 cmd_hamon_install() {
 	local dir=${1:-} n first=''
 	[ -d "$dir" ] || die "usage: rig hamon-install DIR (an installed DESTDIR tree)"
+	! trait bare || die "a bare rig gets hamon as a package: rig exec n1 apt-get install ..."
 	hamon_present || first=1
 	hamon_take "$dir"
 	for n in $(all_nodes); do

@@ -12,9 +12,9 @@ GALERA_SOCKET=/var/lib/docker/volumes/${PROJECT}_mysql-socket-vol-1/_data/mysqld
 datadir() { echo "$(node_dir "$1")/docker/$GALERA_VOLUME"; }
 seed_dir() { echo "$RIG_CACHE/seed-$(image_key)-$(hash_of mailcow/data mailcow/seed.sql)-$(rig_nodes)"; }
 
-# sql N STATEMENT: as root, over the socket the host sees; needs no dockerd.
+# sql N STATEMENT: as root, over the socket the host sees; needs no dockerd. A bare server's root has a password.
 sql() {
-	timeout 5 mariadb -N -B --connect-timeout=2 -uroot --socket="$(node_root "$1")$GALERA_SOCKET" -e "$2"
+	MYSQL_PWD=$(sed -n 's/^DBROOT=//p' "$(node_root "$1")$MAILCOW/mailcow.conf" 2>/dev/null) timeout 5 mariadb -N -B --connect-timeout=2 -uroot --socket="$(node_root "$1")$GALERA_SOCKET" -e "$2"
 }
 
 # "Primary 3 Synced", or nothing

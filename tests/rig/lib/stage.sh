@@ -11,7 +11,7 @@ FAKETIME_LIB=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1
 
 # A rig keeps the hamon it was started with (or was given by hamon-install).
 hamon_tree() { echo "$RIG_RUN/hamon"; }
-hamon_present() { [ -d "$(hamon_tree)" ]; }
+hamon_present() { [ -d "$(hamon_tree)" ] || trait bare; } # a bare node gets it as a package
 
 # What a rig is remembered to be until the next "up": cluster, faketime, watchdog, extra configuration.
 trait() { [ -e "$RIG_RUN/traits/$1" ]; }
@@ -19,6 +19,7 @@ traits_take() {
 	rm -rf "$RIG_RUN/traits"
 	mkdir -p "$RIG_RUN/traits"
 	[ -z "${RIG_CLUSTER:-}" ] || touch "$RIG_RUN/traits/cluster"
+	[ -z "${RIG_BARE:-}" ] || touch "$RIG_RUN/traits/bare"
 	[ -z "${RIG_FAKETIME:-}" ] || touch "$RIG_RUN/traits/faketime"
 	[ -z "${RIG_WATCHDOG:-}" ] || touch "$RIG_RUN/traits/watchdog"
 	[ -z "${RIG_HAMON_CONF_EXTRA:-}" ] || cp "$RIG_HAMON_CONF_EXTRA" "$RIG_RUN/traits/conf"

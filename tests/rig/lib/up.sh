@@ -41,8 +41,13 @@ up() {
 	volume_make
 	cgroup_init
 	switch_up
-	if [ -n "${RIG_CLOUD:-}${RIG_CLUSTER:-}" ]; then
+	if [ -n "${RIG_CLOUD:-}${RIG_CLUSTER:-}${RIG_BARE:-}" ]; then
 		cloud_up
+	fi
+	if trait bare; then
+		bare_up
+		up_end
+		return
 	fi
 	in_parallel up_node $(all_nodes) || die "a node did not come up, see $RIG_RUN/log"
 	note "nodes up, images there, stacks created"
@@ -64,6 +69,10 @@ up() {
 	fi
 	in_parallel up_watchers $(all_nodes) || die "keepalived or hamon did not start, see 'rig exec n1 journalctl'"
 	note "keepalived$(! hamon_present || echo ' and hamon') running"
+	up_end
+}
+
+up_end() {
 	touch "$RIG_RUN/up"
 	say "up in $(elapsed) s; client netns $SWITCH, nodes $(node_addr 1)..$(rig_nodes), floating address $RIG_FLOAT"
 }
@@ -138,6 +147,7 @@ sweep() {
 			die "n$n: processes that cannot be killed: $(cgroup_pids "$n" | xargs)"
 		port_down "$n"
 		rm -f "$(node_dir "$n")/init.pid"
+		bare_disk_drop "$n"
 	done
 	switch_down
 	volume_drop

@@ -43,18 +43,19 @@ volume_uuid() { md5sum <<<"$RIG_NAME" | sed -E 's/^(.{8})(.{4})(.{4})(.{4})(.{12
 # What happened to the attachments: time, number, node, attach|detach|rip, loop device.
 volume_log() { echo "$EPOCHREALTIME $*" >>"$RIG_RUN/log/attachments"; }
 
-# A fresh file system with the directories the override binds.
+# A fresh file system with the directories the override binds; in a bare rig nothing at all.
 volume_make() {
 	local tree
 	rm -rf "$VOLUME" "$NBD"
 	mkdir -p "$VOLUME"/{tree,live}
+	[ -z "${RIG_NBD:-}" ] || mkdir -p "$NBD"
+	truncate -s 1G "$VOLUME/image"
+	! trait bare || return 0
 	tree=$VOLUME/tree
 	install -d -m 755 "$tree"/{vmail,redis,postfix,crypt}
 	chown 5000:5000 "$tree/vmail"
-	truncate -s 1G "$VOLUME/image"
 	mkfs.ext4 -q -F -L mailcow-ha -U "$(volume_uuid)" -d "$tree" "$VOLUME/image" >>"$RIG_RUN/log/volume.log" 2>&1
 	rm -rf "$tree"
-	[ -z "${RIG_NBD:-}" ] || mkdir -p "$NBD"
 }
 
 # connect NODE: a new attachment; prints its number.

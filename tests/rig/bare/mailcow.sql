@@ -1,0 +1,6 @@
+CREATE TABLE mailbox (
+	username VARCHAR(255) PRIMARY KEY,
+	password VARCHAR(255) NOT NULL,
+	maildir VARCHAR(255) NOT NULL,
+	active TINYINT NOT NULL DEFAULT 1
+);

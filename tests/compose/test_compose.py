@@ -1,22 +1,17 @@
 #!/usr/bin/env python3
 """compose.override.yml over Mailcow's layout (mailcow/): what docker-compose makes of the two, then on a Docker engine
 of its own (box) whether a container can start without the shared volume, and the redis-server that turns dump.rdb."""
+import json
 import os
 import re
-import shutil
-import subprocess
-import sys
 import time
 import unittest
 
 import yaml
 
-SOURCE = os.environ.get("MHA_SOURCE") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BOX = os.environ.get("BOX_DIR", "")
-DIR, MOUNT = BOX + "/mailcow", BOX + "/mnt"
-OVERRIDE = SOURCE + "/compose.override.yml"
-SHARED = {"vmail-vol-1": "vmail", "vmail-index-vol-1": "vmail-index", "crypt-vol-1": "crypt", "redis-vol-1": "redis",
-          "postfix-vol-1": "postfix", "sogo-userdata-backup-vol-1": "sogo-backup"}
+from engine import BOX, FIXTURE, MOUNT, OVERRIDE, SHARED, SOURCE
+from engine import compose, enter_box, files, images, override_here, read, run, wait_for, write
+
 OWN = {"mysql-vol-1", "mysql-socket-vol-1", "rspamd-vol-1", "postfix-tlspol-vol-1", "sogo-web-vol-1", "clamd-db-vol-1"}
 STATEFUL = {"redis-mailcow", "dovecot-mailcow", "postfix-mailcow", "sogo-mailcow", "watchdog-mailcow"}
 WARM = {"unbound-mailcow", "netfilter-mailcow", "mysql-mailcow", "postfix-tlspol-mailcow", "memcached-mailcow",
@@ -24,40 +19,8 @@ WARM = {"unbound-mailcow", "netfilter-mailcow", "mysql-mailcow", "postfix-tlspol
 REDIS = "mailcowdockerized_redis-mailcow_1"
 
 
-def run(*argv, check=True, **options):
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=600, **options)
-    if check and done.returncode != 0:
-        raise AssertionError(f"{' '.join(argv)}: {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-3000:]}")
-    return done.stdout.strip() if check else done
-
-
-def wait_for(what, condition, seconds=120):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError("never came: " + what)
-        time.sleep(0.05)
-
-
-def read(path):
-    with open(path, encoding="utf-8") as f:
-        return f.read()
-
-
-def write(path, text):
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(text)
-
-
-def compose(*words, override=OVERRIDE, check=True, cwd=None):
-    env = {"PATH": os.environ["PATH"], "HOME": "/", "HAMON_NODE": "n2", "HAMON_ADDRESS": "127.0.0.2",
-           "HAMON_MOUNT": MOUNT}
-    files = ["-f", "docker-compose.yml"] + (["-f", override] if override else [])
-    return run("docker-compose", "--env-file", "mailcow.conf", *files, *words, cwd=cwd or DIR, env=env, check=check)
-
-
 def config(override=OVERRIDE):
-    return yaml.safe_load(compose("config", override=override, cwd=SOURCE + "/tests/compose/mailcow"))
+    return yaml.safe_load(compose("config", override=override, cwd=FIXTURE))
 
 
 def mounts(service):
@@ -128,7 +91,7 @@ class Config(unittest.TestCase):
         ours = dict(self.ours["services"]["signup-mailcow"])
         self.assertEqual(ours.pop("profiles"), ["signup"])
         self.assertEqual(ours, alone)
-        names = compose("config", "--services", cwd=SOURCE + "/tests/compose/mailcow")
+        names = compose("config", "--services", cwd=FIXTURE)
         self.assertIn("signup-mailcow", names)
 
     def test_a_galera_on_the_host(self):
@@ -148,38 +111,15 @@ class Config(unittest.TestCase):
         self.assertEqual(made["volumes"]["mysql-socket-vol-1"]["driver_opts"]["device"], "/run/mysqld")
 
 
-def images():
-    """The rig's, with something everywhere a shared volume is mounted, as Mailcow's images have."""
-    mail, tiny = os.environ["BOX_IMAGES"].splitlines()
-    root = BOX + "/tiny"
-    os.mkdir(root)
-    run("tar", "-C", root, "-xf", tiny)
-    for path in ("var/vmail", "var/vmail_index", "mail_crypt", "var/lib/zeyple", "var/spool/postfix", "sogo_backup"):
-        os.makedirs(f"{root}/{path}")
-        write(f"{root}/{path}/of-the-image", "")
-    for name, tar in (("mailrig:test", mail), ("tinyrig:test", BOX + "/tiny.tar")):
-        if tar != mail:
-            run("tar", "-C", root, "-cf", tar, ".")
-        with open(tar, "rb") as f:
-            run("docker", "import", "-", name, stdin=f)
-
-
 class Engine(unittest.TestCase):
     """Each test begins without containers, volumes and mount."""
 
     @classmethod
     def setUpClass(cls):
         images()
-        shutil.copytree(SOURCE + "/tests/compose/mailcow", DIR)
-        os.makedirs(DIR + "/data/conf/mysql", exist_ok=True)
-        lib = BOX + "/lib"  # for /usr/lib/mailcow-ha and /usr/sbin/hamon, which are the machine's
-        shutil.copytree(SOURCE + "/templates/container", lib)
-        write(lib + "/hamon", "#!/bin/sh\n")
-        os.chmod(lib + "/hamon", 0o755)
-        text = read(OVERRIDE).replace("source: /usr/lib/mailcow-ha", "source: " + lib)
+        files()
         cls.override = BOX + "/override.yml"
-        write(cls.override, text.replace("source: /usr/sbin/hamon", f"source: {lib}/hamon"))
-        os.mkdir(MOUNT)
+        write(cls.override, override_here(read(OVERRIDE)))
 
     def setUp(self):
         self.addCleanup(self.clean)
@@ -211,6 +151,8 @@ class Engine(unittest.TestCase):
         self.assertEqual(os.listdir(MOUNT), [])  # and Docker made no directory there
         for service in ("unbound-mailcow", "rspamd-mailcow", "dockerapi-mailcow"):
             self.assertEqual(self.start(service).returncode, 0, service)
+        asked = run("docker", "inspect", "-f", "{{json .Config.Healthcheck}}", "mailcowdockerized_unbound-mailcow_1")
+        self.assertEqual(json.loads(asked), {"Test": ["CMD-SHELL", "true"], "Interval": 5 * 10 ** 9, "Retries": 18})
         self.mount()
         for service in sorted(STATEFUL):
             done = self.start(service)
@@ -302,7 +244,6 @@ class Engine(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if not BOX:  # which has no network
-        os.environ["BOX_IMAGES"] = run(SOURCE + "/tests/compose/images")
-        os.execv(SOURCE + "/tests/signup/box", ["box", sys.executable, *sys.argv])
+    if not BOX:
+        enter_box()
     unittest.main()

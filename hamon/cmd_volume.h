@@ -20,6 +20,11 @@ int volume_detach_run(struct step *s);
 int volume_mount_run(struct step *s);
 int volume_umount_run(struct step *s);
 
+/* cmd_volume_format.c: the file system itself, by its own tools */
+int volume_format_run(struct step *s);
+int volume_grow_run(struct step *s);
+int volume_check_run(struct step *s);
+
 /* What these would find, without doing any of it (hamon/rehearsal.h). */
 void volume_attach_rehearse(struct step *s);
 void volume_mount_rehearse(struct step *s);

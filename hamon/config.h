@@ -10,6 +10,7 @@ enum config_watchdog {
         CONFIG_WATCHDOG_OPTIONAL,
         CONFIG_WATCHDOG_OFF,
 };
+enum config_compose { CONFIG_COMPOSE_NATIVE, CONFIG_COMPOSE_STANDALONE };
 enum config_through { CONFIG_THROUGH_SMTP, CONFIG_THROUGH_SUBMISSION, CONFIG_THROUGH_SMTPS };
 enum config_poweroff { CONFIG_POWEROFF_AUTO, CONFIG_POWEROFF_ALWAYS, CONFIG_POWEROFF_NEVER };
 
@@ -36,6 +37,7 @@ struct config {
         } mailcow;
         struct {
                 char *socket, *project;
+                int compose; /* enum config_compose */
         } docker;
         struct {
                 struct strlist warm, active, optional, ignore;

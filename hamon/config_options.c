@@ -14,6 +14,7 @@ static const char *const PROVIDERS[] = { "none", "hetzner", "local", NULL };
 static const char *const POWEROFFS[] = { "auto", "always", "never", NULL };
 static const char *const WATCHDOGS[] = { "auto", "required", "optional", "off", NULL };
 
+static const char *const COMPOSES[] = { "native", "standalone", NULL };
 static const char *const THROUGHS[] = { "smtp", "submission", "smtps", NULL };
 
 /* A row: its value lies where its section and key say. */
@@ -67,6 +68,10 @@ static const struct option OPTIONS[] = {
             .mailcow = "COMPOSE_PROJECT_NAME",
             .help = "Compose project of Mailcow. Containers of other projects are never looked "
                     "at."),
+
+        ROW(docker, compose, OPT_CHOICE, .choices = COMPOSES, .def = "native",
+            .mailcow = "DOCKER_COMPOSE_VERSION",
+            .help = "How compose is called. native: docker compose; standalone: docker-compose."),
 
         ROW(stack, warm, OPT_LIST, .def = SERVICES_WARM,
             .help = "Services that run on every node, standbys too, so that a takeover is quick."),

@@ -19,12 +19,21 @@ static const struct {
         const char *word;
         enum step_flag flag;
 } FLAGS[] = {
-        { "--json", STEP_JSON },     { "--no-lease", STEP_NO_LEASE },
-        { "--yes", STEP_YES },       { "--force-epoch", STEP_FORCE_EPOCH },
-        { "--silent", STEP_SILENT }, { "--timeout", STEP_TIMEOUT },
-        { "--set", STEP_SET },       { "--fence", STEP_FENCE },
-        { "--off", STEP_OFF },       { "--only", STEP_ONLY },
-        { "--part", STEP_PART },     { "--retry", STEP_RETRY },
+        { "--json", STEP_JSON },
+        { "--no-lease", STEP_NO_LEASE },
+        { "--yes", STEP_YES },
+        { "--force-epoch", STEP_FORCE_EPOCH },
+        { "--silent", STEP_SILENT },
+        { "--timeout", STEP_TIMEOUT },
+        { "--set", STEP_SET },
+        { "--fence", STEP_FENCE },
+        { "--off", STEP_OFF },
+        { "--only", STEP_ONLY },
+        { "--part", STEP_PART },
+        { "--retry", STEP_RETRY },
+        { "--from-here", STEP_FROM_HERE },
+        { "--kept", STEP_KEPT },
+        { "--dry-run", STEP_DRY },
 };
 
 /* ---- how it ends ---- */
@@ -123,7 +132,8 @@ bool step_confirm(struct step *s, const char *fmt, ...)
         va_end(ap);
         fprintf(stderr, "%s\nNobody keeps another node from doing the same now. Go on? (yes/no) ",
                 text);
-        if (!fgets(answer, sizeof answer, stdin) || strcmp(answer, "yes\n") != 0) {
+        if (!fgets(answer, sizeof answer, stdin) ||
+            (strcmp(answer, "yes\n") != 0 && strcmp(answer, "y\n") != 0)) {
                 s->refused = -EPERM;
                 str_copy(s->why, sizeof s->why, "not confirmed; nothing was changed");
                 return false;
@@ -262,7 +272,8 @@ static int parse(struct step *s, int argc, char **argv)
                 if (r != 0)
                         return r;
         }
-        if ((s->flags & STEP_YES) && !(s->flags & STEP_NO_LEASE))
+        if ((s->flags & STEP_YES) && (s->verb->flags & STEP_NO_LEASE) &&
+            !(s->flags & STEP_NO_LEASE))
                 return bad_argument(s, "only together with --no-lease", "--yes");
         if ((s->flags & STEP_NO_LEASE) && !(s->flags & STEP_YES) && !isatty(STDIN_FILENO))
                 return bad_argument(s, "asks on a terminal; without one add --yes", "--no-lease");

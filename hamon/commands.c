@@ -26,6 +26,8 @@ const struct command COMMANDS[] = {
         { "fence", "[--json]", "stop what writes on the volume here, and prove it", NULL, NULL },
         { "fence-test", "[--json]", "would fencing work on this node? looks only; exit 0 yes, 1 no",
           NULL, NULL },
+        { "init", "[--dry-run] [...]",
+          "make this server a node: write its configuration from a few answers", NULL, NULL },
         { "fsm", "[--dot]", "the state machine: what each event does in each state", cmd_fsm,
           NULL },
         { "guard", "", "fence this node if `hamon run` misses its deadline (a service)", NULL,

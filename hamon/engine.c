@@ -18,6 +18,7 @@
 #include "hamon/direct.h"
 #include "hamon/doctor/doctor.h"
 #include "hamon/guard_main.h"
+#include "hamon/setup/init.h"
 #include "hamon/setup/move.h"
 #include "hamon/setup/render.h"
 #include "hamon/web/cmd_alert.h"
@@ -39,6 +40,7 @@ static const struct engine_row {
         { "doctor", NULL, doctor_command },
         { "fence", NULL, fence_command },
         { "guard", guard_main, NULL },
+        { "init", NULL, init_command },
         { "ip", NULL, ip_command },
         { "lease", NULL, lease_command },
         { "move", NULL, move_command },

@@ -222,6 +222,13 @@ int conf_format(const struct option *o, const void *values, struct buf *out)
         return TYPES[o->type].format(o, (const char *)values + o->offset, out);
 }
 
+int conf_put(const struct option *o, void *values, const char *text)
+{
+        if (!conf_text_ok(text, strlen(text)))
+                return -EILSEQ;
+        return TYPES[o->type].parse(o, text, (char *)values + o->offset);
+}
+
 void conf_free(const struct conf_spec *spec, void *values)
 {
         for (size_t i = 0; i < spec->n_options; i++) {
@@ -264,9 +271,7 @@ void conf_set(struct conf_job *job, const struct option *o, const char *text, co
         CLEANUP(buf_done) struct buf allowed = BUF(2048);
         char quoted[4 * 60 + 16];
 
-        int r = conf_text_ok(text, strlen(text))
-                        ? TYPES[o->type].parse(o, text, (char *)job->values + o->offset)
-                        : -EILSEQ;
+        int r = conf_put(o, job->values, text);
         if (r == 0) {
                 job->sources[o - job->spec->options] = source;
                 return;

@@ -72,6 +72,16 @@ void conf_free(const struct conf_spec *spec, void *values);
 /* Value of one row as it would be written in the file. */
 int conf_format(const struct option *o, const void *values, struct buf *out);
 
+/* One row's value from text, as the file would have it; -EINVAL, -ERANGE, -EILSEQ: not allowed. */
+int conf_put(const struct option *o, void *values, const char *text);
+
+/* `key = value`, a long list in several lines. -EINVAL: no line of a file can hold it. */
+int conf_print_value(const struct option *o, const char *value, struct buf *out);
+
+/* The text of a file with this value in place of the key's own, or of the commented default, or
+ * behind the section's head, or in a section of its own at the end. All else stays as it is. */
+int conf_edit(const char *text, const struct option *o, const char *value, struct buf *out);
+
 /* The whole file: with sources (may be NULL) each key tells where its value comes from; with
  * values == NULL the commented defaults file with help texts. */
 int conf_print(const struct conf_spec *spec, const void *values, const struct conf_source *sources,

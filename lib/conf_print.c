@@ -2,6 +2,7 @@
  * is printed can be read back: a value that no file can hold becomes a comment that says so. */
 #include "lib/conf_impl.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum { WIDTH = 78, LONGEST_LINE = 197 /* of inih */, INDENT = 4, COMMENT_COLUMN = 40 };
@@ -85,22 +86,28 @@ static void wrap(struct buf *out, const char *start, const char *text)
                 buf_adds(out, "\n");
 }
 
+/* A list may go on in indented lines, unless a word would look like a key or a section there. */
+static bool may_wrap(const struct option *o, const char *value)
+{
+        if (o->type != OPT_LIST || strchr(value, '='))
+                return false;
+        for (const char *p = value; *p; p++)
+                if (*p == '[' && (p == value || conf_is_blank(p[-1])))
+                        return false;
+        return true;
+}
+
 /* Can a file hold this value? conf_ini.c takes " ;" and " #" for comments and trims blanks. */
 static bool fits_a_file(const struct option *o, const char *value)
 {
         size_t len = strlen(value), longest = 0;
 
-        for (const char *p = value; *p;) {
-                bool first = p == value || conf_is_blank(p[-1]);
-                if (first && (*p == ';' || *p == '#'))
+        for (const char *p = value; *p; p++) {
+                if ((p == value || conf_is_blank(p[-1])) && (*p == ';' || *p == '#'))
                         return false;
-                if (o->type == OPT_LIST && (*p == '=' || (first && *p == '[')))
-                        return false; /* would look like a key or section, indented */
-                size_t word = strcspn(p, " ");
-                longest = MAX(longest, word);
-                p++;
+                longest = MAX(longest, strcspn(p, " "));
         }
-        if (o->type == OPT_LIST)
+        if (may_wrap(o, value))
                 return longest <= LONGEST_LINE - INDENT;
         return strlen(o->key) + 3 + len <= LONGEST_LINE && conf_text_ok(value, len) &&
                (len == 0 || (!conf_is_blank(value[0]) && !conf_is_blank(value[len - 1])));
@@ -129,7 +136,7 @@ static void print_value(const struct option *o, const char *mark, const char *va
                         const struct conf_source *source, struct buf *out)
 {
         size_t width = strlen(o->key) + 3 + strlen(value), start = out->len;
-        bool lines = o->type == OPT_LIST && width > WIDTH;
+        bool lines = width > WIDTH && may_wrap(o, value);
 
         if (source && !lines && width > WIDTH) { /* no room for a comment behind it */
                 buf_adds(out, "; ");
@@ -153,6 +160,14 @@ static void print_value(const struct option *o, const char *mark, const char *va
                 snprintf(indent, sizeof indent, "%s%*s", mark, INDENT, "");
                 wrap(out, indent, value);
         }
+}
+
+int conf_print_value(const struct option *o, const char *value, struct buf *out)
+{
+        if (!fits_a_file(o, value))
+                return -EINVAL;
+        print_value(o, "", value, NULL, out);
+        return out->error;
 }
 
 static void print_hidden(const struct option *o, const char *why, const struct conf_source *source,

@@ -199,7 +199,21 @@ int write_all(int fd, const char *data, size_t len)
         return 0;
 }
 
-int write_file_atomic(const char *path, mode_t mode, const char *data, size_t len)
+/* The directory, so that the rename in it is on disk. */
+static int sync_parent(const char *path)
+{
+        char dir[4096];
+
+        if (!str_copy(dir, sizeof dir, path))
+                return -ENAMETOOLONG;
+        char *slash = strrchr(dir, '/');
+        if (slash)
+                slash[slash == dir] = '\0';
+        CLEANUP(closep) int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+static int write_file(const char *path, mode_t mode, const char *data, size_t len, bool durable)
 {
         char tmp[4096];
 
@@ -213,13 +227,25 @@ int write_file_atomic(const char *path, mode_t mode, const char *data, size_t le
                 return -errno;
 
         int r = fchmod(fd, mode) < 0 ? -errno : write_all(fd, data, len); /* whatever the umask */
+        if (r == 0 && durable && fsync(fd) < 0)
+                r = -errno;
         if (close(fd) < 0 && r == 0)
                 r = -errno;
         if (r == 0 && rename(tmp, path) < 0)
                 r = -errno;
         if (r < 0)
                 unlink(tmp);
-        return r;
+        return r == 0 && durable ? sync_parent(path) : r;
+}
+
+int write_file_atomic(const char *path, mode_t mode, const char *data, size_t len)
+{
+        return write_file(path, mode, data, len, false);
+}
+
+int write_file_durable(const char *path, mode_t mode, const char *data, size_t len)
+{
+        return write_file(path, mode, data, len, true);
 }
 
 int make_parents(const char *path)

@@ -59,6 +59,8 @@ int write_all(int fd, const char *data, size_t len);
 /* Replace `path` by rename, so that a reader (or inotify) sees the old or the new content, never a
  * part. The temporary file lies in the same directory. No fsync: for tmpfs. */
 int write_file_atomic(const char *path, mode_t mode, const char *data, size_t len);
+/* The same, and on disk when it returns. */
+int write_file_durable(const char *path, mode_t mode, const char *data, size_t len);
 
 /* Make the parent directories of `path` (0755); an existing one is fine. */
 int make_parents(const char *path);

@@ -6,7 +6,7 @@
 
 #include "hamon/config.h"
 #include "hamon/doctor/flaw.h"
-#include "hamon/doctor/mailcow.h"
+#include "hamon/mailcow.h"
 
 struct doctor {
         const char *file; /* hamon.conf */

@@ -1,6 +1,6 @@
 /* What the world knows of the service address: name, way back, mail exchangers, who may send. The
  * domains are those that Mailcow serves. */
-#include "hamon/doctor/ask.h"
+#include "hamon/ask.h"
 #include "hamon/doctor/dns.h"
 #include "hamon/doctor/doctor.h"
 #include "hamon/doctor/spf.h"

@@ -1,7 +1,7 @@
 /* The Docker engine, Mailcow's containers on it, how they were made, and where their data lies. The
  * first question that gets no answer ends the look: an engine that hangs would hang eighteen times.
  */
-#include "hamon/doctor/ask.h"
+#include "hamon/ask.h"
 #include "hamon/doctor/docker_view.h"
 #include "hamon/doctor/doctor.h"
 #include "hamon/services.h"

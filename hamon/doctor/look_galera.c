@@ -1,7 +1,7 @@
 /* The database of this node and of the others: settings that Galera and hamon rely on, and what
  * differs between the nodes. All of it is read with hamon's own user, which needs no rights for
  * that. */
-#include "hamon/doctor/ask.h"
+#include "hamon/ask.h"
 #include "hamon/doctor/doctor.h"
 #include "lib/secret.h"
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* Hetzner: token, volume, addresses and servers, by GET alone. Whether the token may also change
  * things is asked by a POST on a volume that cannot exist (number 0): a read token is refused
  * before anybody looks at the number, and with a read-write token there is nothing to change. */
-#include "hamon/doctor/ask.h"
+#include "hamon/ask.h"
 #include "hamon/doctor/doctor.h"
 #include "lib/secret.h"
 #include <cjson/cJSON.h>

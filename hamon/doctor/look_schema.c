@@ -1,6 +1,6 @@
 /* Mailcow's own tables, read with Mailcow's own user: what Galera does not replicate, or not well.
  */
-#include "hamon/doctor/ask.h"
+#include "hamon/ask.h"
 #include "hamon/doctor/doctor.h"
 
 #include <string.h>

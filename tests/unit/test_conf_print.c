@@ -109,13 +109,20 @@ static void test_print_longest(void **state)
 static void test_print_unwritable(void **state)
 {
         static const char *const ROWS[] = {
-                "HAMON_NODE_URL=a ;b",       "HAMON_NODE_URL=;b",
-                "HAMON_NODE_URL= b",         "HAMON_NODE_URL=b ",
-                "HAMON_NODE_URL=a #b",       "HAMON_NODE_URL=#b",
-                "HAMON_NODE_URL=a\t;b",      "HAMON_STACK_WORDS=a ;b",
-                "HAMON_STACK_WORDS=a [b]",   "HAMON_STACK_WORDS=a=b",
-                "HAMON_STACK_WORDS=#",       "HAMON_STACK_WORDS=a, #",
-                "HAMON_NODE_URL=" X100 X100, "HAMON_STACK_WORDS=" X100 X100,
+                "HAMON_NODE_URL=a ;b",
+                "HAMON_NODE_URL=;b",
+                "HAMON_NODE_URL= b",
+                "HAMON_NODE_URL=b ",
+                "HAMON_NODE_URL=a #b",
+                "HAMON_NODE_URL=#b",
+                "HAMON_NODE_URL=a\t;b",
+                "HAMON_STACK_WORDS=a ;b",
+                "HAMON_STACK_WORDS=a [b] " X100 X100,
+                "HAMON_STACK_WORDS=a=b " X100 X100,
+                "HAMON_STACK_WORDS=#",
+                "HAMON_STACK_WORDS=a, #",
+                "HAMON_NODE_URL=" X100 X100,
+                "HAMON_STACK_WORDS=" X100 X100,
         };
 
         (void)state;

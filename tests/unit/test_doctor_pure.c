@@ -2,8 +2,8 @@
  * ranking. */
 #include "hamon/doctor/flaw.h"
 #include "hamon/doctor/keepalived_conf.h"
-#include "hamon/doctor/mailcow.h"
 #include "hamon/doctor/spf.h"
+#include "hamon/mailcow.h"
 
 #include <errno.h>
 #include <setjmp.h>

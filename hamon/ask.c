@@ -1,5 +1,5 @@
 /* A loop that lives as long as one question. */
-#include "hamon/doctor/ask.h"
+#include "hamon/ask.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* KEY=VALUE of mailcow.conf, and key = value of postfix. */
-#include "hamon/doctor/mailcow.h"
+#include "hamon/mailcow.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -20,6 +20,12 @@ static const struct {
         { "DBNAME", AT(dbname) },
         { "DBUSER", AT(dbuser) },
         { "DBPASS", AT(dbpass) },
+        { "DBROOT", AT(dbroot) },
+        { "HTTP_BIND", AT(http_bind) },
+        { "HTTPS_BIND", AT(https_bind) },
+        { "ENABLE_IPV6", AT(enable_ipv6) },
+        { "SKIP_UNBOUND_HEALTHCHECK", AT(skip_unbound) },
+        { "SNAT_TO_SOURCE", AT(snat) },
 };
 
 /* Without the quotes around it and the blanks behind it. */

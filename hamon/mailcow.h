@@ -11,7 +11,10 @@ struct mailcow {
         char path[4096];
         char hostname[MAILCOW_VALUE], project[MAILCOW_VALUE], ipv4_network[MAILCOW_VALUE],
                 ipv6_network[MAILCOW_VALUE];
-        char dbname[MAILCOW_VALUE], dbuser[MAILCOW_VALUE], dbpass[MAILCOW_VALUE];
+        char dbname[MAILCOW_VALUE], dbuser[MAILCOW_VALUE], dbpass[MAILCOW_VALUE],
+                dbroot[MAILCOW_VALUE];
+        char http_bind[MAILCOW_VALUE], https_bind[MAILCOW_VALUE], enable_ipv6[MAILCOW_VALUE],
+                skip_unbound[MAILCOW_VALUE], snat[MAILCOW_VALUE];
 };
 
 /* Pure. KEY=VALUE lines, quotes around the whole value go, the last one wins. */

@@ -4,6 +4,7 @@
 #include "hamon/cmd_events.h"
 #include "hamon/cmd_fence.h"
 #include "hamon/cmd_fence_test.h"
+#include "hamon/cmd_galera.h"
 #include "hamon/cmd_ip.h"
 #include "hamon/cmd_lease.h"
 #include "hamon/cmd_probe.h"
@@ -39,6 +40,7 @@ static const struct engine_row {
         { "check", direct_check, NULL },
         { "doctor", NULL, doctor_command },
         { "fence", NULL, fence_command },
+        { "galera", NULL, galera_command },
         { "guard", guard_main, NULL },
         { "init", NULL, init_command },
         { "ip", NULL, ip_command },

@@ -34,6 +34,9 @@ static const struct {
         { "--from-here", STEP_FROM_HERE },
         { "--kept", STEP_KEPT },
         { "--dry-run", STEP_DRY },
+        { "--discard", STEP_DISCARD },
+        { "--accept-loss", STEP_ACCEPT_LOSS },
+        { "--plan", STEP_PLAN },
 };
 
 /* ---- how it ends ---- */

@@ -31,15 +31,18 @@ enum step_flag {
         STEP_SILENT = 1 << 3, /* the old holder does not answer; also by $HAMON_FROM[_SILENT] */
         STEP_FORCE_EPOCH = 1 << 4,
         STEP_TIMEOUT = 1 << 5,
-        STEP_SET = 1 << 6,        /* --set warm|active */
-        STEP_FENCE = 1 << 7,      /* --fence NODE,… */
-        STEP_OFF = 1 << 8,        /* --off NODE,… */
-        STEP_ONLY = 1 << 9,       /* --only SERVICE */
-        STEP_PART = 1 << 10,      /* --part of the set */
-        STEP_RETRY = 1 << 11,     /* --retry TIME */
-        STEP_FROM_HERE = 1 << 20, /* of hamon move: this server's mail is the cluster's */
-        STEP_KEPT = 1 << 21,      /* back to what was there before */
-        STEP_DRY = 1 << 22,       /* say what would be done */
+        STEP_SET = 1 << 6,          /* --set warm|active */
+        STEP_FENCE = 1 << 7,        /* --fence NODE,… */
+        STEP_OFF = 1 << 8,          /* --off NODE,… */
+        STEP_ONLY = 1 << 9,         /* --only SERVICE */
+        STEP_PART = 1 << 10,        /* --part of the set */
+        STEP_RETRY = 1 << 11,       /* --retry TIME */
+        STEP_FROM_HERE = 1 << 20,   /* of hamon move: this server's mail is the cluster's */
+        STEP_KEPT = 1 << 21,        /* back to what was there before */
+        STEP_DRY = 1 << 22,         /* say what would be done */
+        STEP_DISCARD = 1 << 12,     /* a member's data, for a full copy */
+        STEP_ACCEPT_LOSS = 1 << 13, /* of an unproven choice, by a person */
+        STEP_PLAN = 1 << 14,        /* say it, do nothing */
 };
 
 enum { STEP_COMMON = STEP_JSON | STEP_TIMEOUT, STEP_REPAIR = STEP_NO_LEASE | STEP_YES };

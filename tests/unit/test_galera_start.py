@@ -85,6 +85,12 @@ class GaleraStart(unittest.TestCase):
         self.assertEqual(words, ["mariadbd", "--wsrep-new-cluster"])
         self.assertFalse((self.data / "mysql").exists(), "the image would make no database")
 
+    def test_first_of_all_after_a_vain_join(self):
+        self.start()
+        self.order(uuid=NONE, seqno=-1)
+        self.assertEqual(self.start()[1], ["mariadbd", "--wsrep-new-cluster"])
+        self.assertFalse((self.data / "mysql").exists(), "the image would make no database")
+
     def test_a_database_that_was_no_member(self):
         self.member(position=NONE + ":-1")
         (self.data / "grastate.dat").unlink()

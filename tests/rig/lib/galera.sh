@@ -43,12 +43,25 @@ galera_restore() {
 	cp -a --sparse=always "$(seed_dir)/n$1/." "$data/"
 }
 
+# Node N's database is to be the first member at its next start, as `hamon galera` would order it.
+galera_order() {
+	local share state position
+	share=$(node_root "$1")/run/mailcow-ha/galera
+	state=$(datadir "$1")/grastate.dat
+	position='uuid=00000000-0000-0000-0000-000000000000 seqno=-1'
+	[ ! -e "$state" ] || position=$(sed -n 's/^\(uuid\|seqno\): */\1=/p' "$state")
+	mkdir -p "$share"
+	# shellcheck disable=SC2086 # two words, a line each
+	printf '%s\n' order=bootstrap "boot=$(</proc/sys/kernel/random/boot_id)" \
+		"until=$(($(cut -d. -f1 /proc/uptime) + 120))" $position >"$share/order"
+}
+
 # Needs created stacks with nothing running; leaves them so.
 galera_seed() {
 	local n seed
 	seed=$(seed_dir)
 	note "making the database seed: bootstrap of n1, full state transfer to the others"
-	touch "$(datadir 1)/.bootstrap"
+	galera_order 1
 	in_parallel galera_seed_start $(all_nodes) || die "the database containers did not start, see $RIG_RUN/log"
 	galera_wait 1 1 60
 	galera_wait_all 120
@@ -76,7 +89,7 @@ cmd_galera_bootstrap() {
 	local n
 	n=$(node_number "${1:-}")
 	in_node "$n" docker stop "$(container mysql)" >/dev/null
-	touch "$(datadir "$n")/.bootstrap"
+	galera_order "$n"
 	start_services "$n" mysql
 	wait_for 60 "n$n: database Primary" "$(node_log "$n")" eval "[[ \$(galera_state $n) == Primary* ]]"
 	say "n$n: $(galera_state "$n")"

@@ -48,7 +48,8 @@ stage_node() {
 	s=$(node_dir "$n")/stage
 	run=$s/run/mailcow-ha
 	rm -rf "$s"
-	mkdir -p "$s"/etc/{keepalived,mailcow-ha,docker} "$run" "$s$VOLUME_DIR"
+	mkdir -p "$s"/etc/{keepalived,mailcow-ha,docker} "$run/galera" "$s$VOLUME_DIR" "$s/usr/lib/mailcow-ha"
+	cp "$RIG_HOME/../../templates/container/galera-start" "$s/usr/lib/mailcow-ha/"
 	echo "n$n" >"$s/etc/hostname"
 	printf '127.0.0.1 localhost\n%s n%s\n' "$(node_addr "$n")" "$n" >"$s/etc/hosts"
 	# Nothing listens there: a refusal at once is better than a resolver that waits.
@@ -90,7 +91,7 @@ stage_mailcow() {
 	render "$RIG_HOME/mailcow/data/conf/mysql/galera.cnf" NODE="n$n" ADDRESS="$(node_addr "$n")" \
 		PEERS="$(all_nodes | sed "s/^/$RIG_NET.1/" | paste -sd,)" >"$dir/data/conf/mysql/galera.cnf"
 	if hamon_present; then
-		hamon='volumes: ["/run/mailcow-ha:/run/mailcow-ha", "/usr/sbin/hamon:/usr/local/bin/hamon:ro"]'
+		hamon='  - /usr/sbin/hamon:/usr/local/bin/hamon:ro'
 		printf '[mysqld]\nwsrep_notify_cmd="/usr/local/bin/hamon notify-galera"\n' >"$dir/data/conf/mysql/hamon.cnf"
 	fi
 	render "$RIG_HOME/mailcow/docker-compose.override.yml" HAMON="$hamon" >"$dir/docker-compose.override.yml"

@@ -4,6 +4,7 @@
 #include "hamon/cmd_store.h"
 
 #include "hamon/config.h"
+#include "hamon/mailcow.h"
 #include "hamon/store_sql.h"
 #include "hamon/verb.h"
 #include "lib/secret.h"
@@ -198,6 +199,15 @@ static bool init(struct talk *t, const struct config *c, const struct words *w, 
 
 /* ---- the command ---- */
 
+/* Of a file, or root's, which Mailcow has in its own. */
+static int admin_password(const struct config *c, const struct words *w, char **ret,
+                          struct buf *error)
+{
+        if (*w->password_file || strcmp(w->user, "root") != 0)
+                return secret_read(w->password_file, ret, error);
+        return mailcow_root_password(c->mailcow.dir, ret);
+}
+
 static int store_init(const struct config *c, const struct words *w)
 {
         CLEANUP(buf_done) struct buf error = BUF(4096);
@@ -216,7 +226,7 @@ static int store_init(const struct config *c, const struct words *w)
         }
         if (w->print)
                 return print(c, &t.names);
-        if (secret_read(w->password_file, &admin, &error) < 0 ||
+        if (admin_password(c, w, &admin, &error) < 0 ||
             secret_read(c->galera.password_file, &password, &error) < 0) {
                 fprintf(stderr, "hamon: %s\n", buf_str(&error));
                 return EX_CONFIG;

@@ -238,6 +238,7 @@ int lead_peer_start(struct lead *l)
 {
         const struct config *c = l->needs.config;
         CLEANUP(secret_wipe) char *secret = NULL;
+        CLEANUP(secret_wipe) char *other = NULL; /* while it is being changed */
         CLEANUP(buf_done) struct buf error = BUF(1024);
         struct cluster_node nodes[CLUSTER_MAX];
         struct peer_node peers[CLUSTER_MAX];
@@ -245,7 +246,7 @@ int lead_peer_start(struct lead *l)
         unsigned port;
         int rank = config_cluster_rank(c);
 
-        if (secret_read(c->cluster.secret_file, &secret, &error) < 0 || !secret) {
+        if (secret_read_two(c->cluster.secret_file, &secret, &other, &error) < 0 || !secret) {
                 log_event(LOG_ERROR, "config", LS("key", "cluster.secret_file"),
                           LS("error", secret || error.len > 0 ? buf_str(&error)
                                                               : "a cluster needs a secret"));
@@ -264,7 +265,8 @@ int lead_peer_start(struct lead *l)
                                         .nodes = peers,
                                         .n_nodes = c->cluster.nodes.n,
                                         .me = (size_t)rank,
-                                        .secret = secret };
+                                        .secret = secret,
+                                        .other = other };
         r = peer_new(l->needs.loop, &pc, on_peer, l, &l->peer);
         if (r < 0)
                 log_event(LOG_ERROR, "peer", LS("address", address), LI("port", port),

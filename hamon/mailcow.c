@@ -69,6 +69,17 @@ void mailcow_read(const char *dir, struct mailcow *ret)
         mailcow_parse(text, ret);
 }
 
+int mailcow_root_password(const char *dir, char **ret)
+{
+        struct mailcow m;
+
+        mailcow_read(dir, &m);
+        *ret = *m.dbroot ? strdup(m.dbroot) : NULL;
+        int r = *m.dbroot && !*ret ? -ENOMEM : 0;
+        explicit_bzero(&m, sizeof m);
+        return r;
+}
+
 /* ---- postfix ---- */
 
 /* One logical line: what begins with a blank goes on. Returns what follows it. */

@@ -21,6 +21,9 @@ struct mailcow {
 void mailcow_parse(const char *text, struct mailcow *ret);
 void mailcow_read(const char *dir, struct mailcow *ret);
 
+/* MariaDB's root password, to be wiped and freed; NULL = there is none in the file, or no file. */
+int mailcow_root_password(const char *dir, char **ret);
+
 /* The value of `key` in a file of postfix (main.cf syntax: key = value, the last one wins, lines
  * may go on). False: not there. Pure. */
 bool mailcow_postfix(const char *text, const char *key, char *ret, size_t size);

@@ -1,6 +1,7 @@
 /* The object, its nodes and its addresses; the ends are peer_serve.c and peer_ask.c. */
 #include "hamon/peer_impl.h"
 
+#include "lib/secret.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -72,8 +73,10 @@ int peer_new(struct loop *l, const struct peer_config *c, peer_fn fn, void *arg,
         p->fn = fn;
         p->arg = arg;
         p->patience = c->patience > 0 ? c->patience : PATIENCE_MS;
-        p->secret = strdup(c->secret);
-        int r = p->secret ? fill_nodes(p, c) : -ENOMEM;
+        p->secrets[0] = strdup(c->secret);
+        p->secrets[1] = c->other && *c->other ? strdup(c->other) : NULL;
+        bool lost = !p->secrets[0] || (c->other && *c->other && !p->secrets[1]);
+        int r = lost ? -ENOMEM : fill_nodes(p, c);
         if (r == 0)
                 r = peer_serve_start(p, c->address, c->port);
         if (r < 0) {
@@ -90,8 +93,7 @@ void peer_free(struct peer *p)
                 return;
         peer_ask_stop(p);
         peer_serve_stop(p);
-        if (p->secret)
-                explicit_bzero(p->secret, strlen(p->secret));
-        free(p->secret);
+        for (size_t i = 0; i < ARRAY_SIZE(p->secrets); i++)
+                secret_wipe(&p->secrets[i]);
         free(p);
 }

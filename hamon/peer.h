@@ -35,6 +35,7 @@ struct peer_config {
         const struct peer_node *nodes; /* all of them, ours too */
         size_t n_nodes, me;
         const char *secret; /* copied, wiped on free */
+        const char *other;  /* believed too, and tried where the first is not; NULL = none */
         msec_t patience;    /* with a client; 0 = two seconds */
 };
 

@@ -31,6 +31,8 @@ struct peer_question {
         enum peer_end early;
         const char *why;
         struct peer_talk talk;
+        unsigned secret; /* the one it is asked by */
+        bool again;      /* the other one was tried before */
 };
 
 static void question_free(struct peer_question *q)
@@ -85,6 +87,30 @@ static enum peer_end end_of(int error)
 
 /* ---- the talk ---- */
 
+static int dial(struct peer_question *q);
+
+/* It was not believed, so nothing was done there: once more, by the other secret. */
+static void not_believed(struct peer_question *q, const char *why)
+{
+        unsigned other = 1 - q->secret;
+
+        if (q->again || !q->peer->secrets[other] || peer_wire_nonce(q->talk.client_nonce) < 0) {
+                finish(q, PEER_BAD_SECRET, why);
+                return;
+        }
+        q->again = true;
+        q->secret = other;
+        q->talk.secret = q->peer->secrets[other];
+        q->step = CONNECTING;
+        bufferevent_free(q->be);
+        q->be = NULL;
+        event_free(q->connected);
+        q->connected = NULL;
+        int error = dial(q);
+        if (error)
+                finish(q, end_of(error), strerror(error));
+}
+
 static void ask(struct peer_question *q, const char *hello)
 {
         CLEANUP(buf_done) struct buf out = BUF(PEER_LINE);
@@ -100,14 +126,20 @@ static void ask(struct peer_question *q, const char *hello)
                 q->step = ASKED;
 }
 
+static void answered(struct peer_question *q, const char *text)
+{
+        q->peer->nodes[q->node].secret = q->secret;
+        finish(q, PEER_ANSWERED, text);
+}
+
 static void judge(struct peer_question *q, const char *line)
 {
         struct peer_line l;
 
         if (peer_wire_parse_answer(line, &l) < 0 || !peer_wire_answer_proven(&q->talk, q->text, &l))
-                finish(q, PEER_BAD_SECRET, "its answer is not proven by the cluster's secret");
+                not_believed(q, "its answer is not proven by the cluster's secret");
         else
-                finish(q, PEER_ANSWERED, l.text);
+                answered(q, l.text);
 }
 
 static void on_read(struct bufferevent *be, void *arg)
@@ -135,7 +167,7 @@ static void on_event(struct bufferevent *be, short what, void *arg)
 
         (void)be;
         if (q->step == ASKED) /* who does not believe us hangs up without a word */
-                finish(q, PEER_BAD_SECRET, "it hung up on our question: is the secret the same?");
+                not_believed(q, "it hung up on our question: is the secret the same?");
         else if (what & BEV_EVENT_EOF)
                 finish(q, PEER_REFUSED, "it hung up at once");
         else
@@ -217,7 +249,8 @@ static int compose(struct peer_question *q, const char *words)
 
         if (n < 0 || (size_t)n >= sizeof q->text || !peer_wire_text_valid(words))
                 return -EINVAL;
-        q->talk = (struct peer_talk){ .secret = q->peer->secret,
+        q->secret = q->peer->nodes[q->node].secret;
+        q->talk = (struct peer_talk){ .secret = q->peer->secrets[q->secret],
                                       .server = q->peer->nodes[q->node].name,
                                       .client = q->peer->nodes[q->peer->me].name };
         return peer_wire_nonce(q->talk.client_nonce);

@@ -19,12 +19,13 @@ struct peer {
         struct loop *loop;
         peer_fn fn;
         void *arg;
-        char *secret;
+        char *secrets[2]; /* the second one may be NULL */
         msec_t patience;
 
         struct {
                 char name[PEER_NAME];
                 union peer_address address;
+                unsigned secret; /* the one it believed last */
         } nodes[PEER_NODES];
         size_t n_nodes, me;
 

@@ -53,6 +53,17 @@ static void carry_out(struct peer *p, const struct peer_line *l, struct buf *out
         buf_adds(out, "error: unknown command"); /* of a later version */
 }
 
+/* By one of our secrets; the answer goes by the same one. */
+static bool believed(const struct peer *p, struct peer_talk *t, const struct peer_line *l)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(p->secrets) && p->secrets[i]; i++) {
+                t->secret = p->secrets[i];
+                if (peer_wire_ask_proven(t, l))
+                        return true;
+        }
+        return false;
+}
+
 /* false: hang up without a word. */
 static bool answer(struct peer_client *c, const char *line)
 {
@@ -62,12 +73,10 @@ static bool answer(struct peer_client *c, const char *line)
 
         if (peer_wire_parse_ask(line, &l) < 0)
                 return false;
-        struct peer_talk t = { .secret = p->secret,
-                               .server = p->nodes[p->me].name,
-                               .client = l.name };
+        struct peer_talk t = { .server = p->nodes[p->me].name, .client = l.name };
         memcpy(t.server_nonce, c->nonce, PEER_NONCE);
         memcpy(t.client_nonce, l.nonce, PEER_NONCE);
-        if (!peer_wire_ask_proven(&t, &l)) {
+        if (!believed(p, &t, &l)) {
                 log_event(LOG_WARN, "peer", LS("from", l.name),
                           LS("error", "asks without knowing the cluster's secret"));
                 return false;

@@ -60,21 +60,33 @@ int secret_read_all(const char *path, size_t cap, char **ret, struct buf *error)
         return 0;
 }
 
-int secret_read(const char *path, char **ret, struct buf *error)
+int secret_read_two(const char *path, char **ret, char **ret_second, struct buf *error)
 {
         CLEANUP(secret_wipe) char *text = NULL;
 
-        *ret = NULL;
+        *ret = *ret_second = NULL;
         if (!*path)
                 return 0;
         int r = secret_read_all(path, SECRET_MAX, &text, error);
         if (r < 0)
                 return r;
-        text[strcspn(text, "\r\n")] = '\0';
-        if (!*text) {
+        size_t len = strcspn(text, "\r\n");
+        const char *rest = text + len + strspn(text + len, "\r\n");
+        if (len == 0) {
                 buf_addf(error, "%s: its first line is empty", path);
                 return -EINVAL;
         }
+        *ret_second = *rest ? strndup(rest, strcspn(rest, "\r\n")) : NULL;
+        if (*rest && !*ret_second)
+                return -ENOMEM;
+        text[len] = '\0';
         *ret = take_ptr(text);
         return 0;
+}
+
+int secret_read(const char *path, char **ret, struct buf *error)
+{
+        CLEANUP(secret_wipe) char *second = NULL;
+
+        return secret_read_two(path, ret, &second, error);
 }

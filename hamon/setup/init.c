@@ -93,7 +93,7 @@ static int learn(struct init_run *run, const struct words *w)
 
 /* ---- show, ask, write ---- */
 
-static bool agreed(const struct words *w, size_t n)
+static bool agreed(const struct words *w, const char *question)
 {
         char line[64];
 
@@ -103,8 +103,7 @@ static bool agreed(const struct words *w, size_t n)
                 fputs("init: nobody can be asked: say --yes, or --dry-run to look only\n", stderr);
                 return false;
         }
-        fprintf(stderr, "Write %s %zu file%s (y/n)? ", n == 1 ? "this" : "these", n,
-                n == 1 ? "" : "s");
+        fprintf(stderr, "%s (y/n)? ", question);
         fflush(stderr);
         return fgets(line, sizeof line, stdin) && (*line == 'y' || *line == 'Y');
 }
@@ -170,7 +169,7 @@ static int carry_out(struct init_run *run, const struct words *w)
         }
         if (w->dry)
                 return EX_OK;
-        return agreed(w, n) ? write_all_files(run) : REFUSED;
+        return agreed(w, "Write this") ? write_all_files(run) : REFUSED;
 }
 
 static int init(const char *file, const struct words *w)
@@ -203,15 +202,35 @@ static int example(void)
         return EX_OK;
 }
 
-static int undo(const struct words *w)
+/* What would be done, and doing it. */
+static int undo_or_look(bool dry, size_t *ret_len)
 {
         CLEANUP(buf_done) struct buf said = BUF(TEXT_MAX), errors = BUF(TEXT_MAX);
-        int r = init_undo(w->dry, &said, &errors);
+        int r = init_undo(dry, &said, &errors);
 
         fputs(buf_str(&said), stdout);
+        fflush(stdout);
         fputs(buf_str(&errors), stderr);
-        if (r == 0 && said.len == 0)
+        *ret_len = said.len;
+        return r;
+}
+
+static int undo(const struct words *w)
+{
+        size_t len = 0;
+        int r = 0;
+
+        if (w->dry || !w->yes)
+                r = undo_or_look(true, &len);
+        if (r == 0 && !w->yes && len == 0)
                 puts("nothing to undo");
+        if (r < 0 || w->dry || (!w->yes && len == 0))
+                return r < 0 ? REFUSED : EX_OK;
+        if (!agreed(w, "Do this"))
+                return REFUSED;
+        r = undo_or_look(false, &len);
+        if (r == 0)
+                puts(len > 0 ? "undone" : "nothing to undo");
         return r < 0 ? REFUSED : EX_OK;
 }
 

@@ -158,7 +158,7 @@ class Init(unittest.TestCase):
             s.hamon("init", "--yes")
             self.assertEqual(s.get(KEEPALIVED + ".before-mailcow-ha"), "of somebody\n")
             self.assertIn("nothing to do", s.hamon("init")[0])
-            s.hamon("init", "--undo")
+            s.hamon("init", "--undo", "--yes")
             self.assertEqual(s.get(KEEPALIVED), "of somebody\n")
             if r.returncode == 0:
                 break
@@ -192,7 +192,7 @@ class Init(unittest.TestCase):
         self.assertRegex(ours, r"^# mailcow-ha: merged [0-9a-f]{12}\n")
         self.n1.put(OVERRIDE, ours + "# and the own one\n")
         self.assertIn("nothing to do", self.n1.hamon("init")[0])
-        self.n1.hamon("init", "--undo")
+        self.n1.hamon("init", "--undo", "--yes")
         self.assertIn("# and the own one\n", self.n1.get(OVERRIDE))
 
     def test_own_keys_stay_and_ours_follow_the_answers(self):
@@ -240,15 +240,16 @@ class Init(unittest.TestCase):
         out = self.n1.hamon("init", "--undo", "--dry-run")[0]
         self.assertIn(KEEPALIVED + ": as it was before", out)
         self.assertIn(OVERRIDE + ": taken away", out)
+        self.assertIn("--yes", self.n1.hamon("init", "--undo", code=1)[1])
         self.assertEqual(self.n1.tree(), written)
-        self.n1.hamon("init", "--undo")
+        self.n1.hamon("init", "--undo", "--yes")
         after = self.n1.tree()
         self.assertTrue(after.pop("/var/lib/mailcow-ha/edited" + GALERA).endswith("# by hand\n"))
         own = ("/etc/mailcow-ha/", "/var/lib/mailcow-ha/")
         self.assertEqual({k: v for k, v in after.items() if not k.startswith(own)},
                          {k: v for k, v in before.items() if not k.startswith(own)})
         self.assertFalse(self.n1.has("/etc/systemd/system/keepalived.service.d"))
-        self.assertIn("nothing to undo", self.n1.hamon("init", "--undo")[0])
+        self.assertIn("nothing to undo", self.n1.hamon("init", "--undo", "--yes")[0])
 
     # ---- what is refused, and how ----
 

@@ -102,7 +102,8 @@ static unsigned free_port(void)
         return ntohs(a.sin_port);
 }
 
-static int try_peer(size_t me, const char *secret, struct heard *h, struct peer **ret)
+static int try_peer_two(size_t me, const char *secret, const char *other, struct heard *h,
+                        struct peer **ret)
 {
         struct peer_node nodes[NODES];
         struct peer_config c = { .address = ADDRESSES[me],
@@ -111,11 +112,17 @@ static int try_peer(size_t me, const char *secret, struct heard *h, struct peer 
                                  .n_nodes = NODES,
                                  .me = me,
                                  .secret = secret,
+                                 .other = other,
                                  .patience = TEST_PATIENCE_MS };
 
         for (size_t i = 0; i < NODES; i++)
                 nodes[i] = (struct peer_node){ NAMES[i], ADDRESSES[i], port };
         return peer_new(&loop, &c, on_ask, h, ret);
+}
+
+static int try_peer(size_t me, const char *secret, struct heard *h, struct peer **ret)
+{
+        return try_peer_two(me, secret, NULL, h, ret);
 }
 
 static int peer_setup(void **unused)

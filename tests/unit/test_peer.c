@@ -165,6 +165,42 @@ static void test_bad_secret(void **unused)
 }
 
 /* n2 answers at the address where n1 looks for n3: a copied configuration. */
+/* The secret is changed node by node: at each step of the way both sides still believe each other.
+ */
+static void test_two_secrets(void **unused)
+{
+        static const struct {
+                const char *one[2], *two[2];
+                bool believed;
+        } CASES[] = {
+                { { "old", NULL }, { "old", NULL }, true },
+                { { "new", "old" }, { "old", NULL }, true },
+                { { "old", NULL }, { "new", "old" }, true },
+                { { "new", "old" }, { "new", "old" }, true },
+                { { "new", NULL }, { "new", "old" }, true },
+                { { "new", "old" }, { "new", NULL }, true },
+                { { "new", NULL }, { "old", NULL }, false },
+                { { "new", "newer" }, { "old", "older" }, false },
+        };
+
+        (void)unused;
+        for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+                peer_free(one);
+                peer_free(two);
+                heard_two.n = 0;
+                assert_int_equal(
+                        try_peer_two(0, CASES[i].one[0], CASES[i].one[1], &heard_one, &one), 0);
+                assert_int_equal(
+                        try_peer_two(1, CASES[i].two[0], CASES[i].two[1], &heard_two, &two), 0);
+                for (unsigned k = 1; k <= 2; k++) { /* the second time it knows which */
+                        struct got g = ask(1, PEER_STATE, "", LONG_MS);
+                        if (g.end != (CASES[i].believed ? PEER_ANSWERED : PEER_BAD_SECRET))
+                                fail_msg("%zu: %s: %s", i, PEER_ENDS[g.end], g.text);
+                        assert_int_equal(heard_two.n, CASES[i].believed ? k : 0);
+                }
+        }
+}
+
 static void test_wrong_name(void **unused)
 {
         struct peer_node nodes[] = { { "n1", ADDRESSES[0], port }, { "n9", ADDRESSES[1], port } };
@@ -459,12 +495,12 @@ static void test_replayed_answer(void **unused)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(test_commands),      TEST(test_sizes),           TEST(test_many_at_once),
-                TEST(test_refused),       TEST(test_silent),          TEST(test_unasked),
-                TEST(test_bad_secret),    TEST(test_wrong_name),      TEST(test_by_hand),
-                TEST(test_replay),        TEST(test_diverted),        TEST(test_garbage),
-                TEST(test_slow),          TEST(test_flood),           TEST(test_full),
-                TEST(test_false_servers), TEST(test_replayed_answer),
+                TEST(test_commands),   TEST(test_sizes),         TEST(test_many_at_once),
+                TEST(test_refused),    TEST(test_silent),        TEST(test_unasked),
+                TEST(test_bad_secret), TEST(test_two_secrets),   TEST(test_wrong_name),
+                TEST(test_by_hand),    TEST(test_replay),        TEST(test_diverted),
+                TEST(test_garbage),    TEST(test_slow),          TEST(test_flood),
+                TEST(test_full),       TEST(test_false_servers), TEST(test_replayed_answer),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

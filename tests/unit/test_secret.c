@@ -114,10 +114,37 @@ static void test_wipe(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* While one is changed the file has two. */
+static void test_two(void **state)
+{
+        static const struct {
+                const char *content, *second;
+        } ROWS[] = {
+                { "hunter2\n", NULL },           { "hunter2", NULL },
+                { "hunter2\n\n", NULL },         { "hunter2\nold", "old" },
+                { "hunter2\r\nold\r\n", "old" }, { "hunter2\nold\nolder\n", "old" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
+                CLEANUP(buf_done) struct buf error = BUF(1024);
+                CLEANUP(secret_wipe) char *first = NULL;
+                CLEANUP(secret_wipe) char *second = NULL;
+
+                unlink(at(&tmp, "s"));
+                put_file(at(&tmp, "s"), "%s", ROWS[i].content);
+                assert_int_equal(chmod(at(&tmp, "s"), 0600), 0);
+                assert_int_equal(secret_read_two(at(&tmp, "s"), &first, &second, &error), 0);
+                assert_string_equal(first, "hunter2");
+                assert_true(str_eq(second, ROWS[i].second));
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                T(test_files), T(test_not_files), T(test_too_long), T(test_owner), T(test_wipe),
+                T(test_files),    T(test_two),   T(test_not_files),
+                T(test_too_long), T(test_owner), T(test_wipe),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

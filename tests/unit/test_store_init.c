@@ -180,6 +180,28 @@ static void test_mistakes(void **unused)
         assert_ran(1, NULL, "had it another password before?");
 }
 
+/* Mailcow has root's password in its own file. */
+static void test_root_of_mailcow(void **unused)
+{
+        (void)unused;
+        sql("CREATE USER keeper@'%' IDENTIFIED BY 'k'");
+        sql("GRANT ALL ON *.* TO keeper@'%' WITH GRANT OPTION");
+        sql("ALTER USER root@localhost IDENTIFIED BY 'of mailcow'");
+        put_file(at(&tmp, "mailcow.conf"), "DBROOT=wrong\n");
+        HAMON("store", "init");
+        int wrong = ran.code;
+        put_file(at(&tmp, "mailcow.conf"), "DBROOT=\"of mailcow\"\n");
+        HAMON("store", "init");
+        MYSQL *my = mysql_init(NULL);
+        assert_non_null(mysql_real_connect(my, NULL, "keeper", "k", NULL, 0, path, 0));
+        assert_int_equal(mysql_query(my, "ALTER USER root@localhost IDENTIFIED BY ''"), 0);
+        mysql_close(my);
+        sql("DROP USER keeper@'%'");
+        assert_int_equal(wrong, 1);
+        assert_ran(0, "are ready", NULL);
+        assert_true(as_hamon("SELECT * FROM lease"));
+}
+
 static int group_setup(void **unused)
 {
         (void)unused;
@@ -191,9 +213,9 @@ static int group_setup(void **unused)
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-        const struct CMUnitTest tests[] = { CASE(test_makes_all), CASE(test_print),
-                                            CASE(test_other_shapes), CASE(test_lease_status),
-                                            CASE(test_mistakes) };
+        const struct CMUnitTest tests[] = { CASE(test_makes_all),       CASE(test_print),
+                                            CASE(test_other_shapes),    CASE(test_lease_status),
+                                            CASE(test_root_of_mailcow), CASE(test_mistakes) };
 
         return cmocka_run_group_tests(tests, group_setup, server_group_teardown);
 }

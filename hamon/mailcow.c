@@ -2,6 +2,7 @@
 #include "hamon/mailcow.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

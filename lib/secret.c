@@ -86,7 +86,9 @@ int secret_read_two(const char *path, char **ret, char **ret_second, struct buf 
 
 int secret_read(const char *path, char **ret, struct buf *error)
 {
-        CLEANUP(secret_wipe) char *second = NULL;
+        char *second = NULL;
+        int r = secret_read_two(path, ret, &second, error);
 
-        return secret_read_two(path, ret, &second, error);
+        secret_wipe(&second);
+        return r;
 }

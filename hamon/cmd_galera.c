@@ -2,7 +2,7 @@
  * what was asked for. What a member does at its start is in templates/container/galera-start. */
 #include "hamon/cmd_galera.h"
 
-#include "hamon/galera_member.h"
+#include "hamon/cmd_galera_recover.h"
 #include <inttypes.h>
 #include <string.h>
 #include <sysexits.h>
@@ -327,10 +327,21 @@ static const struct step_verb VERBS[] = {
           .timeout = 10 * MINUTE,
           .run = bootstrap_run },
         { .name = "join", .flags = STEP_COMMON | STEP_DISCARD, .timeout = COPY, .run = join_run },
+        { .name = "recover",
+          .flags = STEP_COMMON | STEP_PLAN | STEP_ACCEPT_LOSS | STEP_AUTO | STEP_FENCE | STEP_OFF,
+          .timeout = 10 * MINUTE,
+          .run = galera_recover_run },
         { .name = "restart", .flags = STEP_COMMON, .timeout = 10 * MINUTE, .run = restart_run },
+};
+
+/* The daemon asks while a person's command has the lock. */
+static const struct step_verb WORD[] = {
+        { .timeout = MINUTE / 4, .run = galera_word_run },
 };
 
 int galera_command(const char *file, int argc, char **argv)
 {
+        if (argc == 1 && strcmp(argv[0], "word") == 0)
+                return step_main("galera-word", WORD, 1, file, 0, argv);
         return step_main("galera", VERBS, ARRAY_SIZE(VERBS), file, argc, argv);
 }

@@ -236,7 +236,7 @@ static int by_provider(struct step *s, const char *name, const char **ret_how)
         return by_order(s, name, server, ret_how);
 }
 
-static int fence(struct step *s, const char *name, const char **ret_how)
+int takeover_fence(struct step *s, const char *name, const char **ret_how)
 {
         enum config_provider which = (enum config_provider)s->config.volume.provider;
         int r = step_provider(s, which); /* a cluster has one */
@@ -260,7 +260,7 @@ static int fence_all(struct step *s, struct order_talk *t, const struct seen *se
         while (next_other(&at, &o)) {
                 if (o.fenced || !(is(o.is, OTHER_SILENT) || is(o.is, OTHER_DIRTY)))
                         continue;
-                int r = fence(s, o.name, &how);
+                int r = takeover_fence(s, o.name, &how);
                 if (r != 0)
                         return r;
                 snprintf(request, sizeof request, "takeover fenced %s %s", o.name, how);

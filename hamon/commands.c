@@ -32,7 +32,7 @@ const struct command COMMANDS[] = {
           NULL },
         { "guard", "", "fence this node if `hamon run` misses its deadline (a service)", NULL,
           NULL },
-        { "galera", "status|position|bootstrap|join|restart [...]",
+        { "galera", "status|position|bootstrap|join|recover|restart [...]",
           "this node's member of the database cluster: how it is, or one step with it", NULL,
           NULL },
         { "notify", "MASTER|BACKUP|FAULT|STOP", "tell the daemon what keepalived says", cmd_notify,

@@ -47,6 +47,7 @@ struct config {
                 char *socket, *host;
                 uint64_t port, peer_port;
                 char *user, *password_file, *database;
+                bool auto_recover;
         } galera;
         struct {
                 msec_t interval, timeout, resync, grace, stale;

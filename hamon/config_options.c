@@ -105,6 +105,9 @@ static const struct option OPTIONS[] = {
                     "password."),
         ROW(galera, database, OPT_STRING, .mark = CONFIG_CLUSTER, .max = 64, .def = "hamon",
             .help = "Database of hamon's own tables."),
+        ROW(galera, auto_recover, OPT_BOOL, .def = "on",
+            .help = "When the database is down on all nodes, and it is proven who has all of it: "
+                    "that one becomes the first member again, by itself."),
 
         ROW(check, interval, OPT_DURATION, .min = 50, .max = HOUR, .def = "1s",
             .help = "How often Galera and the Docker engine are asked. Container events do not "

@@ -36,6 +36,7 @@ static const struct request_row {
         [REQ_TAKEOVER] = { "takeover", true, true },
         [REQ_RELEASE] = { "release", true, false },
         [REQ_OPERATION] = { "operation", true, true },
+        [REQ_RECOVER] = { "recover", true, true },
         [REQ_WHY] = { "why", false, false },
         [REQ_MAILCOW] = { "mailcow", true, false },
 };

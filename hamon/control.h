@@ -23,6 +23,7 @@ enum request {
         REQ_TAKEOVER,  /* look|fenced NODE HOW|go */
         REQ_RELEASE,   /* give the lead back, step by step */
         REQ_OPERATION, /* N: how what was asked for is going */
+        REQ_RECOVER,   /* look|claim UUID:SEQNO|pass|done: the database, lead_recover.c */
         REQ_WHY,       /* anyone: the last decisions */
         REQ_MAILCOW,   /* look at the installed Mailcow again */
         REQ_COUNT_

@@ -121,6 +121,7 @@ int member_say(struct step *s, const char *statement)
 struct moving {
         struct step *step;
         enum stack_result result;
+        bool runs;
         char text[512];
 };
 
@@ -129,18 +130,23 @@ static void on_moved(void *arg, const struct stack_outcome *o)
         struct moving *m = arg;
 
         m->result = o->result;
+        for (size_t i = 0; o->plan && i < o->plan->n; i++) {
+                const struct stack_member *v = &o->plan->v[i];
+                if (strcmp(v->service, MEMBER_SERVICE) == 0)
+                        m->runs = stack_is_up(v->state);
+        }
         str_copy(m->text, sizeof m->text, o->text);
         loop_stop(&m->step->loop);
 }
 
-static int move(struct step *s, enum stack_goal goal)
+/* 0: it came to an end, which is in `m`. */
+static int operate(struct step *s, enum stack_goal goal, struct moving *m)
 {
-        struct moving m = { .step = s, .result = STACK_FAILED };
         struct stack_request rq = { .goal = goal,
                                     .set = SET_WARM,
                                     .only = MEMBER_SERVICE,
                                     .deadline = step_left(s, ASK_MS * 20),
-                                    .arg = &m,
+                                    .arg = m,
                                     .done = on_moved };
         struct stack *stack = NULL;
 
@@ -154,12 +160,27 @@ static int move(struct step *s, enum stack_goal goal)
                 r = loop_run(&s->loop);
         stack_free(stack);
         step_pulse(s);
+        return r;
+}
+
+static int move(struct step *s, enum stack_goal goal)
+{
+        struct moving m = { .step = s, .result = STACK_FAILED };
+        int r = operate(s, goal, &m);
+
         if (r < 0)
                 return step_end_error(s, r, MEMBER_SERVICE);
         if (m.result == STACK_DONE)
                 return 0;
         return step_end(s, m.result == STACK_TEMPORARY ? STEP_TEMPORARY : STEP_FAILED, "%s",
                         m.text);
+}
+
+bool member_runs(struct step *s)
+{
+        struct moving m = { .step = s, .result = STACK_FAILED };
+
+        return operate(s, STACK_LOOK, &m) < 0 || m.result != STACK_DONE || m.runs;
 }
 
 int member_stop(struct step *s)

@@ -34,6 +34,8 @@ int member_set_aside(struct step *s, const char *suffix);
 /* The container. 0, or an exit code and it was said. */
 int member_stop(struct step *s);
 int member_start(struct step *s);
+/* Does it run, or come back by itself? True also if the engine does not tell. */
+bool member_runs(struct step *s);
 
 /* Until it is a synced member; what it waits for is noted. False: out of time, or an order was
  * refused, or is not obeyed: then it was said. */

@@ -1,6 +1,6 @@
 /* What comes over the control socket for the part that leads: steps that ask for the lease, and the
  * operator. Orders are numbered, so that the one who gave one can follow it. */
-#include "hamon/lead_impl.h"
+#include "hamon/lead_recover.h"
 
 #include "lib/log.h"
 #include <inttypes.h>
@@ -277,6 +277,9 @@ void lead_request(struct lead *l, enum request req, const char *words, struct bu
                 break;
         case REQ_TAKEOVER:
                 lead_takeover(l, words, out);
+                break;
+        case REQ_RECOVER:
+                lead_recover_request(l, words, out);
                 break;
         case REQ_RELEASE:
                 switchover(l, "", true, out);

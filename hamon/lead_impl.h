@@ -126,6 +126,8 @@ struct lead {
         uint64_t lease_told;    /* the epoch that was held, 0 = none */
         unsigned steps;         /* that the present hook told */
 
+        struct lead_recover *recover; /* the database, when it is down everywhere */
+
         struct rows *rows; /* of the database: what the nodes say of themselves */
         struct rows_node rows_seen[CLUSTER_MAX]; /* index = place in [cluster] nodes */
         msec_t rows_at;                          /* when ours was put last */

@@ -1,7 +1,7 @@
 /* The other nodes, asked directly: each tick every one is asked for its own words. A direct answer
  * is fresher than any row in a database, and silence is what makes a holder lose its lease early.
  */
-#include "hamon/lead_impl.h"
+#include "hamon/lead_recover.h"
 
 #include "lib/log.h"
 #include "lib/secret.h"
@@ -225,6 +225,9 @@ static void on_peer(void *arg, const char *from, enum peer_command command, cons
                 lead_request(l, REQ_SWITCHOVER, words, out);
                 if (out->len > 0 && out->data[out->len - 1] == '\n')
                         out->data[--out->len] = '\0'; /* an answer to a peer is a line without it */
+                return;
+        case PEER_GALERA:
+                lead_recover_peer(l, from, words, out);
                 return;
         case PEER_COMMAND_COUNT_:
                 break;

@@ -14,6 +14,7 @@ const char *const PEER_COMMANDS[PEER_COMMAND_COUNT_] = {
         [PEER_RELEASE] = "release",
         [PEER_RELEASED] = "released",
         [PEER_SWITCHOVER] = "switchover",
+        [PEER_GALERA] = "galera",
 };
 
 const char *const PEER_ENDS[] = {

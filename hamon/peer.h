@@ -13,6 +13,7 @@ enum peer_command {
         PEER_RELEASE,  /* release REASON: the asker, a fit standby, wishes the holder to release */
         PEER_RELEASED, /* released EPOCH [TO]: a hint that the lease is free, and for whom */
         PEER_SWITCHOVER, /* switchover [TO]: the operator's wish, said on another node */
+        PEER_GALERA, /* galera [yield UUID:SEQNO | recover]: of the node's member, lead_recover.c */
         PEER_COMMAND_COUNT_
 };
 extern const char *const PEER_COMMANDS[PEER_COMMAND_COUNT_];

@@ -37,6 +37,7 @@ static const struct {
         { "--discard", STEP_DISCARD },
         { "--accept-loss", STEP_ACCEPT_LOSS },
         { "--plan", STEP_PLAN },
+        { "--auto", STEP_AUTO },
 };
 
 /* ---- how it ends ---- */

@@ -42,6 +42,7 @@ enum step_flag {
         STEP_DRY = 1 << 22,         /* say what would be done */
         STEP_DISCARD = 1 << 12,     /* a member's data, for a full copy */
         STEP_ACCEPT_LOSS = 1 << 13, /* of an unproven choice, by a person */
+        STEP_AUTO = 1 << 15,        /* nobody is there to be asked */
         STEP_PLAN = 1 << 14,        /* say it, do nothing */
 };
 

@@ -1,0 +1,11 @@
+/* Inside lead*.c only: the database is down on all nodes, and who may be its first member again. */
+#pragma once
+
+#include "hamon/lead_impl.h"
+
+int lead_recover_start(struct lead *l);
+void lead_recover_free(struct lead *l);
+void lead_recover_tick(struct lead *l);
+/* `galera` on the peer channel, `recover` on the control socket. */
+void lead_recover_peer(struct lead *l, const char *from, const char *words, struct buf *out);
+void lead_recover_request(struct lead *l, const char *words, struct buf *out);

@@ -183,7 +183,7 @@ static int agree(struct step *s, struct order_talk *t)
 static int be_first(struct step *s, struct order_talk *t)
 {
         struct galera_facts f;
-        int code = member_stop(s);
+        int code = member_stop_waiting(s);
 
         if (code != 0)
                 return code;

@@ -15,6 +15,7 @@
 enum {
         ASK_MS = 3000,
         STOP_MS = 60000, /* InnoDB may have much to write */
+        WAITING_STOP_MS = 2000,
         LOOK_EVERY = 250,
         OBEY_MS = 60000, /* until galera-start has taken an order away */
         SAY_MS = 15000,
@@ -150,7 +151,6 @@ static int operate(struct step *s, enum stack_goal goal, struct moving *m)
                                     .done = on_moved };
         struct stack *stack = NULL;
 
-        s->config.stack.stop_timeout = MAX(s->config.stack.stop_timeout, STOP_MS);
         int r = step_loop(s);
         if (r == 0)
                 r = stack_sets_new(&s->loop, &s->config, &stack);
@@ -185,6 +185,13 @@ bool member_runs(struct step *s)
 
 int member_stop(struct step *s)
 {
+        s->config.stack.stop_timeout = STOP_MS;
+        return move(s, STACK_STOP);
+}
+
+int member_stop_waiting(struct step *s)
+{
+        s->config.stack.stop_timeout = WAITING_STOP_MS;
         return move(s, STACK_STOP);
 }
 

@@ -31,8 +31,10 @@ int member_data(struct step *s, struct galera_data *ret);
  * nothing is copied. The member must be stopped. 0, or an exit code and it was said. */
 int member_set_aside(struct step *s, const char *suffix);
 
-/* The container. 0, or an exit code and it was said. */
+/* The container. 0, or an exit code and it was said. The second: one that only waits for others has
+ * nothing to write, and would not listen for half a minute. */
 int member_stop(struct step *s);
+int member_stop_waiting(struct step *s);
 int member_start(struct step *s);
 /* Does it run, or come back by itself? True also if the engine does not tell. */
 bool member_runs(struct step *s);

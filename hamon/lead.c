@@ -311,9 +311,8 @@ static int build(struct lead *l)
         if ((r = timer_init(&l->wake, l->needs.loop, step, l)) < 0 ||
             (r = lead_make_store(l, incarnation, &l->store)) < 0 || (r = start_hook(l)) < 0 ||
             (r = lead_guard_start(l)) < 0 || (r = lead_recover_start(l)) < 0 ||
-            (r = lead_peer_start(l)) < 0 ||
-            (r = lead_make_rows(l, &l->rows)) < 0 || (r = start_probes(l)) < 0 ||
-            (r = lead_look_start(l)) < 0)
+            (r = lead_peer_start(l)) < 0 || (r = lead_make_rows(l, &l->rows)) < 0 ||
+            (r = start_probes(l)) < 0 || (r = lead_look_start(l)) < 0)
                 return r;
         l->maintenance = lead_maintenance_load(l);
         release_read(l->needs.config->mailcow.dir, &l->mailcow);

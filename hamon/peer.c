@@ -10,11 +10,8 @@
 enum { PATIENCE_MS = 2000 };
 
 const char *const PEER_COMMANDS[PEER_COMMAND_COUNT_] = {
-        [PEER_STATE] = "state",
-        [PEER_RELEASE] = "release",
-        [PEER_RELEASED] = "released",
-        [PEER_SWITCHOVER] = "switchover",
-        [PEER_GALERA] = "galera",
+        [PEER_STATE] = "state",           [PEER_RELEASE] = "release", [PEER_RELEASED] = "released",
+        [PEER_SWITCHOVER] = "switchover", [PEER_GALERA] = "galera",
 };
 
 const char *const PEER_ENDS[] = {

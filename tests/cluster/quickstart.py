@@ -68,7 +68,7 @@ class Quickstart:
         return text
 
     def put(self, node, path, data, mode):
-        subprocess.run([self.args.rig, "exec", node, "sh", "-c", 'rm -f "$0" && cat >"$0" && chmod "$1" "$0"',
+        subprocess.run([self.args.rig, "exec", "-i", node, "sh", "-c", 'rm -f "$0" && cat >"$0" && chmod "$1" "$0"',
                         path, mode], input=data, check=True)
 
     def prepare(self, node):
@@ -91,7 +91,7 @@ class Quickstart:
             began = time.monotonic()
             ran = subprocess.run(
                 [sys.executable, os.path.join(HERE, "readme.py"), str(BLOCK_S), self.log, self.args.rig,
-                 "exec", node, "bash", "-exc", "cd /root\n" + code])
+                 "exec", "-i", node, "bash", "-exc", "cd /root\n" + code])
             self.say("%s: %s... %.1f s" % (node, first, time.monotonic() - began))
             if ran.returncode != 0:
                 with open(self.log, errors="replace") as log:

@@ -28,12 +28,13 @@ in_node() (
 )
 
 cmd_exec() {
-	[ $# -ge 2 ] || die "usage: rig exec NODE CMD..."
-	local n
+	local n input=/dev/null
+	[ "${1:-}" != -i ] || { input=/dev/fd/$RIG_STDIN && shift; }
+	[ $# -ge 2 ] || die "usage: rig exec [-i] NODE CMD..."
 	n=$(node_number "$1")
 	shift
 	node_running "$n" || die "n$n is not running"
-	in_node "$n" "$@"
+	in_node "$n" "$@" <"$input"
 }
 
 # One boot or power cut of a node at a time: the cloud may switch it off while it boots.

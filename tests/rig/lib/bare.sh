@@ -5,10 +5,12 @@
 # shellcheck shell=bash
 
 BARE_MAILS=5 # in each mailbox of n1
+BARE_METADATA=169.254.169.254
 
 bare_up() {
 	[ "$RIG_MASTER" != none ] || RIG_MASTER=1
 	bare_key
+	bare_metadata
 	in_parallel bare_node $(all_nodes) || die "a node did not come up, see $RIG_RUN/log"
 	note "nodes up, a Mailcow runs on each"
 	in_parallel bare_serves $(all_nodes)
@@ -23,6 +25,15 @@ bare_key() {
 	rm -rf "$RIG_RUN/ssh"
 	mkdir -p "$RIG_RUN/ssh"
 	ssh-keygen -q -t ed25519 -N '' -C rig -f "$RIG_RUN/ssh/id_ed25519"
+}
+
+# The cloud's metadata service: by it a server knows which one it is.
+bare_metadata() {
+	in_client ip addr add "$BARE_METADATA/32" dev br0
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	daemon "$RIG_RUN/log/metadata.log" sh -c 'echo $$ >"$1" && shift && exec "$@"' - "$RIG_RUN/metadata.pid" \
+		nsenter --net="/run/netns/$SWITCH" socat "TCP-LISTEN:80,bind=$BARE_METADATA,reuseaddr,fork" \
+		"EXEC:$RIG_HOME/bare/metadata"
 }
 
 bare_node() {

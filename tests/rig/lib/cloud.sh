@@ -68,6 +68,7 @@ cloud_up() {
 
 cloud_down() {
 	kill_pidfile python3 "$CLOUD/pid"
+	kill_pidfile socat "$RIG_RUN/metadata.pid"
 	rm -rf "$CLOUD"
 }
 

@@ -72,6 +72,7 @@ port_up() {
 	in_netns "$n" ip link set lo up
 	in_netns "$n" ip addr add "$(node_addr "$n")/24" dev eth0
 	in_netns "$n" ip link set eth0 up
+	! trait bare || in_netns "$n" ip route add default via "$RIG_CLIENT"
 }
 
 # Deleting the switch side takes the node's end with it, even if processes still hold the netns.

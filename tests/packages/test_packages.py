@@ -14,9 +14,10 @@ import time
 import unittest
 
 SOURCE = os.path.abspath(os.path.dirname(__file__) + "/../..")
-WORK = os.environ.get("MHA_PACKAGES", "")  # a/ and b/: two builds; root.tar
+WORK = os.environ.get("MHA_PACKAGES", "")  # a/ and b/: two builds
 BOX = os.environ.get("BOX_DIR", "")
 NAMES = ("mailcow-ha", "mailcow-ha-signup")
+MANIFEST = "/var/lib/mailcow-ha/init.manifest"  # hamon/setup/manifest.h
 CLUSTER = """
 [cluster]
 nodes = n1=127.0.0.1 n2=127.0.0.2 n3=127.0.0.3
@@ -86,9 +87,9 @@ class Build(unittest.TestCase):
             other = WORK + "/b/" + os.path.basename(path)
             if not filecmp.cmp(path, other, shallow=False):
                 for build, which in (("a", path), ("b", other)):
-                    run("dpkg-deb", "-R", which, f"{WORK}/unpacked-{build}")
+                    run("dpkg-deb", "-R", which, f"{BOX}/unpacked-{build}")
                 self.fail(os.path.basename(path) + ":\n" +
-                          run("diff", "-rq", WORK + "/unpacked-a", WORK + "/unpacked-b", ok=None))
+                          run("diff", "-rq", BOX + "/unpacked-a", BOX + "/unpacked-b", ok=None))
         self.assertEqual(len(glob.glob(WORK + "/a/*.deb")), len(glob.glob(WORK + "/b/*.deb")))
 
     def test_lintian(self):
@@ -104,7 +105,7 @@ class Build(unittest.TestCase):
 
     def test_libraries_are_listed(self):
         for name in NAMES:
-            top = f"{WORK}/sbom-{name}"
+            top = f"{BOX}/sbom-{name}"
             run("dpkg-deb", "-x", deb(name), top)
             bom = json.loads(read(f"{top}/usr/share/doc/{name}/sbom.cdx.json"))
             self.assertEqual((bom["bomFormat"], bom["specVersion"]), ("CycloneDX", "1.5"))
@@ -120,7 +121,7 @@ class Build(unittest.TestCase):
 
     def test_holds_what_make_install_installs(self):
         """And `make uninstall` takes all of that away."""
-        top = WORK + "/install"
+        top = BOX + "/install"
         run("make", "-s", "install", f"DESTDIR={top}", cwd=SOURCE)
 
         def files(where):
@@ -128,8 +129,8 @@ class Build(unittest.TestCase):
                     if not os.path.isdir(where + p) and "/share/doc/" not in p}
         packed = set()
         for name in NAMES:
-            run("dpkg-deb", "-x", deb(name), f"{WORK}/files-{name}")
-            packed |= files(f"{WORK}/files-{name}")
+            run("dpkg-deb", "-x", deb(name), f"{BOX}/files-{name}")
+            packed |= files(f"{BOX}/files-{name}")
         packed -= {p for p in packed if p.startswith(("/usr/share/lintian", "/usr/lib/sysusers.d"))}
         self.assertEqual(packed, files(top))
         run("make", "-s", "uninstall", f"DESTDIR={top}", cwd=SOURCE)
@@ -143,7 +144,7 @@ class Root(unittest.TestCase):
     def setUpClass(cls):
         if not os.path.isdir(BOX + "/base"):
             os.mkdir(BOX + "/base")
-            run("tar", "-C", BOX + "/base", "-xf", WORK + "/root.tar")
+            run("tar", "-C", BOX + "/base", "-xf", os.environ["MHA_ROOT"])
             os.mkdir(BOX + "/base/debs")
             for name in NAMES:
                 shutil.copy(deb(name), f"{BOX}/base/debs/{name}.deb")
@@ -152,7 +153,7 @@ class Root(unittest.TestCase):
     @classmethod
     def make_previous(cls, name):
         """The build before: an older version, another description of each unit, and a file that is no more."""
-        top = f"{WORK}/previous-{name}"
+        top = f"{BOX}/previous-{name}"
         run("dpkg-deb", "-R", deb(name), top)
         control = read(top + "/DEBIAN/control")
         write(top + "/DEBIAN/control", re.sub(r"(?m)^(Version: .*)$", r"\1~previous", control))
@@ -262,6 +263,19 @@ class Life(Root):
         self.assertIn("hamon move out", self.sh("dpkg", "-P", "mailcow-ha"))
         self.assertEqual(read(self.root + "/mnt/mailcow-ha/vmail/mail"), "of somebody")
         self.assertTrue(self.exists("/opt/mailcow-dockerized/docker-compose.override.yml"))
+
+    def test_what_init_wrote_is_told(self):
+        self.install("mailcow-ha")
+        self.assertEqual(self.sh("hamon", "init", "--undo", "--dry-run").strip(), "nothing to undo")
+        self.assertNotIn("hamon init", self.sh("dpkg", "-r", "mailcow-ha"))
+        self.install("mailcow-ha")
+        self.write("/etc/keepalived/keepalived.conf", "# of init\n")
+        sum_ = digest(self.root + "/etc/keepalived/keepalived.conf").hex()
+        self.write(MANIFEST, "%s /etc/keepalived/keepalived.conf\n" % sum_)
+        said = self.sh("dpkg", "-r", "mailcow-ha")
+        self.assertIn("hamon init --undo", said)
+        self.assertIn("/etc/keepalived/keepalived.conf", said)
+        self.assertTrue(self.exists("/etc/keepalived/keepalived.conf"))
 
 
 class Machine(Root):
@@ -376,22 +390,21 @@ class Machine(Root):
 
 
 def build():
-    """Two builds, the second as different as it can be, and the root."""
+    """Two builds, the second as different as it can be."""
+    shutil.rmtree(WORK, ignore_errors=True)
+    os.makedirs(WORK)
     for name, umask, env in (("a", 0o022, {}), ("b", 0o077, {"TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8", "JOBS": "1",
                                                              "HOME": "/nonexistent"})):
         print(f"build {name}", flush=True)
         run("sh", "-c", f"umask {umask:03o}; exec '{SOURCE}/tools/deb' '{WORK}/{name}'", env={**os.environ, **env})
-    tar = run(SOURCE + "/tests/packages/root", *map(deb, NAMES)).split()[-1]
-    os.link(tar, WORK + "/root.tar") if os.stat(tar).st_dev == os.stat(WORK).st_dev else shutil.copy(
-        tar, WORK + "/root.tar")
 
 
 if __name__ == "__main__":
-    if not BOX:
-        WORK = SOURCE + "/build/packages"
-        shutil.rmtree(WORK, ignore_errors=True)
-        os.makedirs(WORK)
-        build()
+    if not BOX:  # MHA_PACKAGES=DIR: built before
+        if not WORK:
+            WORK = SOURCE + "/build/packages"
+            build()
+        tar = run(SOURCE + "/tests/packages/root", *map(deb, NAMES)).split()[-1]
         os.execve(SOURCE + "/tests/signup/box", ["box", sys.executable, *sys.argv],
-                  {**os.environ, "MHA_PACKAGES": WORK, "BOX_ENGINE": "no"})
+                  {**os.environ, "MHA_PACKAGES": WORK, "MHA_ROOT": tar, "BOX_ENGINE": "no"})
     unittest.main()

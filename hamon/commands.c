@@ -54,6 +54,8 @@ const struct command COMMANDS[] = {
         { "why", "[--json]", "the daemon's last decisions, and the reason for each", NULL, NULL },
         { "render", "[WHAT]",
           "print a file that belongs beside hamon: keepalived, galera, nginx, ...", NULL, NULL },
+        { "rotate", "token|database|secret [...]",
+          "a new token, password or secret in place of the old one, while all runs", NULL, NULL },
         { "store", "init [--print]", "make hamon's tables, row and user in the database", NULL,
           NULL },
         { "switchover", "[--to NODE]", "hand the service to another node, losing nothing",

@@ -22,6 +22,7 @@
 #include "hamon/setup/init.h"
 #include "hamon/setup/move.h"
 #include "hamon/setup/render.h"
+#include "hamon/setup/rotate.h"
 #include "hamon/web/cmd_alert.h"
 #include "hamon/web/cmd_canary.h"
 #include "hamon/web/web_main.h"
@@ -49,6 +50,7 @@ static const struct engine_row {
         { "probe", NULL, probe_command },
         { "rehearse", NULL, rehearse_command },
         { "render", NULL, render_command },
+        { "rotate", NULL, rotate_command },
         { "stack", NULL, stack_command },
         { "store", NULL, store_command },
         { "volume", NULL, volume_command },

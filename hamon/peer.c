@@ -75,7 +75,7 @@ int peer_new(struct loop *l, const struct peer_config *c, peer_fn fn, void *arg,
         p->secrets[1] = c->other && *c->other ? strdup(c->other) : NULL;
         bool lost = !p->secrets[0] || (c->other && *c->other && !p->secrets[1]);
         int r = lost ? -ENOMEM : fill_nodes(p, c);
-        if (r == 0)
+        if (r == 0 && c->address)
                 r = peer_serve_start(p, c->address, c->port);
         if (r < 0) {
                 peer_free(p);

@@ -31,7 +31,7 @@ typedef void (*peer_fn)(void *arg, const char *from, enum peer_command command, 
                         struct buf *out);
 
 struct peer_config {
-        const char *address; /* to listen on, numeric; it need not be there yet */
+        const char *address; /* to listen on, numeric; it need not be there yet; NULL: only asks */
         unsigned port;
         const struct peer_node *nodes; /* all of them, ours too */
         size_t n_nodes, me;

@@ -39,24 +39,28 @@ static bool is_number(const char *s)
         return *s && s[strspn(s, "0123456789")] == '\0';
 }
 
-/* NULL: no 200; then c->error, or the status. */
-static cJSON *get(struct cloud *c, const char *path, int *ret_status)
+/* The JSON of the answer, whatever its status; NULL: none, and c->error if there was no answer. */
+static cJSON *call(struct cloud *c, const char *method, const char *path, int *ret_status)
 {
-        const char *const headers[] = { c->bearer, NULL };
+        const char *const headers[] = { c->bearer, "Content-Type: application/json", NULL };
         struct ask_http a = { .body = BUF(ANSWER_MAX) };
         char url[1024];
         cJSON *j = NULL;
 
         snprintf(url, sizeof url, "%s%s", c->api_url, path);
-        const struct http_request r = {
-                .url = url, .headers = headers, .max_body = ANSWER_MAX, .timeout = ASK_MS
-        };
+        const struct http_request r = { .method = method,
+                                        .url = url,
+                                        .headers = headers,
+                                        .body = str_eq(method, "POST") ? "{}" : NULL,
+                                        .max_body = ANSWER_MAX,
+                                        .timeout = ASK_MS,
+                                        .once = true };
         int e = ask_http(&r, &a);
         *ret_status = e < 0 ? 0 : a.status;
         if (e < 0) {
                 c->error = e;
                 str_copy(c->why, sizeof c->why, a.message);
-        } else if (a.status == 200) {
+        } else {
                 j = cJSON_ParseWithLength(buf_str(&a.body), a.body.len);
         }
         buf_done(&a.body);
@@ -76,7 +80,7 @@ static const cJSON *find(struct cloud *c, const char *plural, const char *singul
                 buf_addf(&path, "/%s?name=", plural);
                 buf_add_percent(&path, id);
         }
-        *ret_all = get(c, buf_str(&path), &status);
+        *ret_all = call(c, "GET", buf_str(&path), &status);
         const cJSON *found = is_number(id) ? field(*ret_all, singular)
                                            : cJSON_GetArrayItem(field(*ret_all, plural), 0);
         if (cJSON_IsObject(found) && cJSON_IsNumber(field(found, "id")))
@@ -221,15 +225,19 @@ int cloud_token(const char *api_url, const char *token, struct buf *error)
 
         if (r < 0)
                 return r;
-        cJSON_Delete(get(&c, "/servers?per_page=1", &status));
+        /* There is no volume 0: a read token is refused before anybody looks for it, and with one
+         * that may write there is nothing to change. */
+        CLEANUP(delete_json)
+        cJSON *j = call(&c, "POST", "/volumes/0/actions/change_protection", &status);
+        const char *code = text(field(j, "error"), "code");
         explicit_bzero(c.bearer, sizeof c.bearer);
-        if (status == 200)
-                return 0;
         if (c.error < 0)
                 buf_addf(error, "%s does not answer: %s", api_url, c.why);
-        else
-                buf_addf(error,
-                         status == 401 ? "%s does not know this token (%d)" : "%s answers %d",
-                         api_url, status);
-        return c.error < 0 ? c.error : -EACCES;
+        else if (status == 401 || str_eq(code, "unauthorized"))
+                buf_addf(error, "%s does not know this token", api_url);
+        else if (str_eq(code, "token_readonly"))
+                buf_adds(error, "this token may only read; it must be one to read and write");
+        else if (status != 404 && status != 422)
+                buf_addf(error, "%s answers %d", api_url, status);
+        return c.error < 0 ? c.error : error->len > 0 ? -EACCES : 0;
 }

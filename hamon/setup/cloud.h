@@ -1,5 +1,5 @@
 /* What Hetzner knows of the answers: numbers for names, the address of a Floating IP, and that the
- * token is one. By GET alone. */
+ * token is one. Nothing is changed there. */
 #pragma once
 
 #include "hamon/setup/answers.h"
@@ -9,6 +9,6 @@
  * provider is hetzner. */
 int cloud_resolve(struct answers *a, struct buf *notes, struct buf *errors);
 
-/* Is this a token the API takes? 0, -EACCES, or why it could not be asked; the sentence in `error`.
- */
+/* Is this a token the API takes, to read and write? 0, -EACCES, or why it could not be asked; the
+ * sentence in `error`. Nothing is changed. */
 int cloud_token(const char *api_url, const char *token, struct buf *error);

@@ -329,6 +329,20 @@ class Init(unittest.TestCase):
                                 "address": "198.51.100.9/32"})
         self.assertIn("does not answer", self.n1.hamon("init", "--yes")[1])
 
+    def test_rotate_the_token(self):
+        self.n1.hamon("init", "--yes")
+        for token, says in (("nobody's", "missing or no token"), ("nobody", "does not know this token"),
+                            ("ro-token", "may only read"), ("", "missing")):
+            self.assertIn(says, self.n1.hamon("rotate", "token", stdin=token + "\n", code=1)[1])
+            self.assertEqual(self.n1.get(TOKEN), "rw-token\n")
+        self.n1.put(TOKEN, "old-token\n", 0o600)
+        out = self.n1.hamon("rotate", "token", stdin="rw-token\n")[0]
+        self.assertIn("hamon init --copy n2 n3 --run", out)
+        self.assertNotIn("rw-token", out)
+        self.assertEqual((self.n1.get(TOKEN), self.n1.mode(TOKEN)), ("rw-token\n", 0o600))
+        seen = self.n1.on_terminal("rotate", "token", answers=["rw-token"])
+        self.assertNotIn("rw-token", seen)
+
     def test_a_hamon_conf_that_cannot_be_read(self):
         self.n1.put(CONF, "[nodes]\n")
         self.assertIn(CONF + ":1: unknown section", self.refuses(self.n1))

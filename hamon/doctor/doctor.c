@@ -15,17 +15,12 @@ static const struct look {
         void (*run)(struct doctor *d);
         msec_t deadline;
 } LOOKS[] = {
-        { "config", look_config, 5000 },
-        { "daemon", look_daemon, 5000 },
-        { "system", look_system, 5000 },
-        { "certificate", look_cert, 5000 },
-        { "docker", look_docker, 15000 },
-        { "galera", look_galera, 10000 },
-        { "schema", look_schema, 10000 },
-        { "peers", look_peers, 15000 },
-        { "keepalived", look_keepalived, 10000 },
-        { "provider", look_provider, 20000 },
-        { "dns", look_dns, 30000 },
+        { "config", look_config, 5000 },      { "files", look_files, 5000 },
+        { "daemon", look_daemon, 5000 },      { "system", look_system, 5000 },
+        { "certificate", look_cert, 5000 },   { "docker", look_docker, 15000 },
+        { "galera", look_galera, 10000 },     { "schema", look_schema, 10000 },
+        { "peers", look_peers, 15000 },       { "keepalived", look_keepalived, 10000 },
+        { "provider", look_provider, 20000 }, { "dns", look_dns, 30000 },
 };
 
 /* ---- findings ---- */

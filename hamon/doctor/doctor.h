@@ -30,6 +30,7 @@ const char *found_word(const char *s); /* s, or "NAME" if it is no plain word */
 
 /* The looks. */
 void look_config(struct doctor *d);
+void look_files(struct doctor *d);
 void look_daemon(struct doctor *d);
 void look_system(struct doctor *d);
 void look_cert(struct doctor *d);

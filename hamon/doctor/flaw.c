@@ -135,6 +135,7 @@ const struct flaw_row FLAWS[F_COUNT_] = {
         WARN(F_WARM_RESTART, "warm_restart",
              "after a reboot nobody starts it, and this standby is unfit"),
         WARN(F_RIVAL, "rival", "it restarts containers by rules of its own, also in a fail-over"),
+        WARN(F_FILE, "file", "it says what hamon.conf or this version no longer say"),
         WARN(F_MAILCOW_MODE, "mailcow_mode", "the database's passwords stand in it"),
         WARN(F_SECRET_WEAK, "secret_weak", "who guesses it can order a switchover"),
         WARN(F_KEEPALIVED_NONE, "keepalived_none",
@@ -161,6 +162,7 @@ const struct flaw_row FLAWS[F_COUNT_] = {
         HINT(F_GALERA_FLUSH, "galera_flush",
              "if all nodes lose power at once, the last second of changes is gone"),
         HINT(F_GALERA_NOTIFY, "galera_notify", "hamon hears of a change only when it looks again"),
+        HINT(F_FILE_HAND, "file_hand", "the next hamon init puts its own in its place"),
         HINT(F_DOCKER_OLD, "docker_old", "Mailcow's update.sh asks for a newer one"),
         HINT(F_DNS_DMARC, "dns_dmarc", "big providers ask senders for one"),
 };

@@ -97,6 +97,7 @@ enum flaw_id {
         F_OVERRIDE,
         F_WARM_RESTART,
         F_RIVAL,
+        F_FILE,
         F_MAILCOW_MODE,
         F_SECRET_WEAK,
         F_KEEPALIVED_NONE,
@@ -114,6 +115,7 @@ enum flaw_id {
         F_GALERA_TIMERS,
         F_GALERA_FLUSH,
         F_GALERA_NOTIFY,
+        F_FILE_HAND,
         F_DOCKER_OLD,
         F_DNS_DMARC,
         F_COUNT_

@@ -1,4 +1,5 @@
 """Mistakes on one node: files, daemon, machine, certificates, Docker."""
+import hashlib
 import os
 
 from case import case
@@ -76,6 +77,47 @@ def wrong_mailcow(w):
 @case("mailcow_mode", fix="chmod 600")
 def passwords_for_everybody(w):
     os.chmod(w.mailcow + "/mailcow.conf", 0o644)
+
+
+# ---- what hamon init wrote ----
+
+JOURNALD = "/etc/systemd/journald.conf.d/mailcow-ha.conf"
+
+
+def written(text, have):
+    """A manifest that knows the file with `text`, and a file that has another one; None: it is gone."""
+    made = not os.path.isdir("/var/lib/mailcow-ha")
+    os.makedirs("/var/lib/mailcow-ha", exist_ok=True)
+    run("mount", "-t", "tmpfs", "none", "/var/lib/mailcow-ha")  # in the test's own namespace
+    with open("/var/lib/mailcow-ha/init.manifest", "w", encoding="utf-8") as f:
+        f.write(f"{hashlib.sha256(text.encode()).hexdigest()} {JOURNALD}\n")
+    os.makedirs(os.path.dirname(JOURNALD), exist_ok=True)
+    if have is not None:
+        with open(JOURNALD, "w", encoding="utf-8") as f:
+            f.write(have)
+
+    def back():
+        if have is not None:
+            os.unlink(JOURNALD)
+        run("umount", "/var/lib/mailcow-ha")
+        if made:
+            os.rmdir("/var/lib/mailcow-ha")
+    return back
+
+
+@case("file", says="not as it would today", fix="hamon init")
+def file_of_an_older_version(w):
+    return written("[Journal]\n", "[Journal]\n")
+
+
+@case("file", says="it is gone", fix="hamon init")
+def file_that_is_gone(w):
+    return written("[Journal]\n", None)
+
+
+@case("file_hand", says="changed by hand", fix="hamon init --dry-run")
+def file_of_a_hand(w):
+    return written("[Journal]\n", "[Journal]\nStorage=none\n")
 
 
 @case("project", *["container_missing"] * 9, says="otherproject")

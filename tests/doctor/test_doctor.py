@@ -43,7 +43,7 @@ def main():
     began, failed = time.monotonic(), 0
     w = World()
     try:
-        good = judge(w, (), "", "") or (w.doctor().stdout != "n1: nothing found in 11 looks\n" and w.doctor().stdout)
+        good = judge(w, (), "", "") or (w.doctor().stdout != "n1: nothing found in 12 looks\n" and w.doctor().stdout)
         print(f"a node without a fault: {good or 'nothing found'}", flush=True)
         failed += bool(good)
         for name, names, says, fix, plant in chosen:

@@ -134,6 +134,13 @@ static void print_merges(const struct plan *p)
         }
 }
 
+/* It is of today: later it would bring old passwords back. */
+static void forget_shared(const struct init_run *run)
+{
+        if (run->merged)
+                unlink(INIT_SHARED);
+}
+
 static int write_all_files(struct init_run *run)
 {
         size_t n = plan_changes(&run->plan);
@@ -143,8 +150,7 @@ static int write_all_files(struct init_run *run)
                 fputs("init: not finished; once that is mended, run hamon init again\n", stderr);
                 return REFUSED;
         }
-        if (run->merged)
-                unlink(INIT_SHARED); /* of today: later it would bring old passwords back */
+        forget_shared(run);
         printf("%s: %zu file%s written\n", run->self.name, n, n == 1 ? "" : "s");
         print_after(&run->plan);
         print_merges(&run->plan);
@@ -164,6 +170,8 @@ static int carry_out(struct init_run *run, const struct words *w)
         if (n == 0) {
                 int noted = w->dry ? 0 : plan_write(&run->plan, &run->errors);
                 fputs(buf_str(&run->errors), stderr);
+                if (noted == 0 && !w->dry)
+                        forget_shared(run);
                 printf("%s: nothing to do\n", run->self.name);
                 return noted < 0 ? REFUSED : EX_OK;
         }

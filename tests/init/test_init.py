@@ -120,7 +120,48 @@ class Init(unittest.TestCase):
         self.assertEqual(self.n2.mode(MAILCOW + "/mailcow.conf"), 0o600)
         self.assertFalse(self.n2.has("/etc/mailcow-ha/mailcow.conf.shared"))
         self.assertNotEqual(self.n2.get(KEEPALIVED), self.n1.get(KEEPALIVED))
+        self.carry(self.n1, self.n2)
+        self.assertTrue(self.n2.has("/etc/mailcow-ha/mailcow.conf.shared"))
         self.assertIn("nothing to do", self.n2.hamon("init", "--yes")[0])
+        self.assertFalse(self.n2.has("/etc/mailcow-ha/mailcow.conf.shared"))
+
+    def three(self):
+        self.n1.hamon("init", "--yes")
+        for s in (self.n2, self.n3):
+            self.carry(self.n1, s)
+            s.hamon("init", "--yes")
+        return self.n1, self.n2, self.n3
+
+    def test_two_servers_more(self):
+        """docs/life.md: the old ones stay what they were, the new ones know all."""
+        self.three()
+        own = {s: re.search(r"server_id = (\d+)", s.get(GALERA)).group(1) for s in (self.n1, self.n2, self.n3)}
+        more = [Server(self.tmp.name, f"n{i}", f"10.0.0.{i}") for i in (4, 5)]
+        self.n1.put(ANSWERS, self.n1.get(ANSWERS).replace("n3=10.0.0.3", "n3=10.0.0.3 n4=10.0.0.4 n5=10.0.0.5"))
+        self.n1.hamon("init", "--yes")
+        everybody = [self.n1, self.n2, self.n3, *more]
+        for s in everybody[1:]:
+            self.carry(self.n1, s)
+            s.hamon("init", "--yes")
+        for s in everybody:
+            for i in range(1, 6):
+                self.assertIn(f"10.0.0.{i}", s.get(GALERA))
+                self.assertIn(f"10.0.0.{i}", s.get(KEEPALIVED))
+            self.assertEqual(s.get(SECRETS[0]), self.n1.get(SECRETS[0]))
+            self.assertEqual(self.parsed(s)["volume.uuid"], self.parsed(self.n1)["volume.uuid"])
+        ids = [re.search(r"server_id = (\d+)", s.get(GALERA)).group(1) for s in everybody]
+        self.assertEqual(len(set(ids)), 5)
+        self.assertEqual(ids[:3], list(own.values()))
+
+    def test_the_first_server_is_replaced(self):
+        """docs/life.md: it gets everything from another, and is what it was."""
+        self.three()
+        fresh = Server(self.tmp.name + "/anew", "n1", "10.0.0.1")
+        self.carry(self.n2, fresh)
+        fresh.hamon("init", "--yes")
+        for f in (CONF, GALERA, KEEPALIVED, *SECRETS):
+            self.assertEqual(fresh.get(f), self.n1.get(f), f)
+        self.assertIn("DBPASS=dbpass-of-n1", fresh.get(MAILCOW + "/mailcow.conf"))
 
     def test_a_dry_run_changes_nothing(self):
         before = self.n1.tree()
@@ -150,8 +191,8 @@ class Init(unittest.TestCase):
             self.answer(s)
             s.put(KEEPALIVED, "of somebody\n")
             # a system call that writes is its last one, each time a later one
-            r = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename,fsync,link",
-                                "-e", f"inject=rename,fsync,link:signal=KILL:when={moment}",
+            r = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=?rename,?renameat,?renameat2,fsync,?link,?linkat",
+                                "-e", f"inject=?rename,?renameat,?renameat2,fsync,?link,?linkat:signal=KILL:when={moment}",
                                 *s.command("init", "--yes")], capture_output=True, text=True, timeout=300, check=False,
                                env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})  # it and strace exclude each other
             self.assertIn(r.returncode, (0, -signal.SIGKILL, 137), r.stderr)

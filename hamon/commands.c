@@ -68,6 +68,9 @@ const struct command COMMANDS[] = {
         { "web", "", "status, health and metrics over HTTP (a service)", NULL, NULL },
         { "canary", "[--json] [...]", "one mail through this node and back: does mail work?", NULL,
           NULL },
+        { "upgrade", "[--dry-run] [--yes]",
+          "Mailcow's update.sh on this node, safely; on each in turn, the leader last", NULL,
+          NULL },
         { "version", "", "print the version", cmd_version, NULL },
         { "help", "[COMMAND]", "print this, or what one command does", cmd_help, NULL },
 };

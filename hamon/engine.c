@@ -23,6 +23,7 @@
 #include "hamon/setup/move.h"
 #include "hamon/setup/render.h"
 #include "hamon/setup/rotate.h"
+#include "hamon/setup/upgrade.h"
 #include "hamon/web/cmd_alert.h"
 #include "hamon/web/cmd_canary.h"
 #include "hamon/web/web_main.h"
@@ -61,6 +62,7 @@ static const struct engine_row {
         { "fence-test", NULL, fence_test_command },
         { "web", web_main, NULL },
         { "canary", NULL, canary_command },
+        { "upgrade", NULL, upgrade_command },
 };
 
 int main(int argc, char **argv)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sysexits.h>
@@ -21,7 +22,9 @@ struct web {
         struct source *source;
         struct parts *parts;
         struct serve *serve;
-        struct event *signals[2];
+        struct event *signals[3];
+        const char *file; /* hamon.conf */
+        bool anew;        /* not the end: a new hamon.conf */
         struct timer watchdog;
         cJSON *extra;
 };
@@ -65,11 +68,44 @@ static void on_request(void *arg, const char *path, struct reply *r)
                 path, r);
 }
 
+/* A new hamon.conf. All of it is made of that, so the process begins anew, in the same place; but
+ * only if the file is good. */
+static void reload(struct web *w)
+{
+        CLEANUP(buf_done) struct buf errors = BUF(64L * 1024);
+        struct config fresh;
+
+        if (config_load(w->file, &fresh, &errors, NULL) < 0) {
+                log_event(LOG_ERROR, "reload", LS("error", buf_str(&errors)),
+                          LS("msg", "the old configuration stays in force"));
+                return;
+        }
+        config_free(&fresh);
+        log_event(LOG_INFO, "reload", LS("file", w->file));
+        w->anew = true;
+        loop_stop(&w->loop);
+}
+
+static void begin_anew(const char *file)
+{
+        char engine[] = "hamond", flag[] = "-c", verb[] = "web";
+        char *name = strdup(file), *argv[] = { engine, flag, name, verb, NULL };
+
+        if (name)
+                execv("/proc/self/exe", argv);
+        fprintf(stderr, "web: cannot begin anew: %s\n", strerror(errno));
+        free(name);
+}
+
 static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
         struct web *w = arg;
 
         (void)what;
+        if (sig == SIGHUP) {
+                reload(w);
+                return;
+        }
         log_event(LOG_INFO, "stop", LS("by", sig == SIGTERM ? "SIGTERM" : "SIGINT"));
         loop_stop(&w->loop);
 }
@@ -84,7 +120,7 @@ static void on_watchdog(void *arg)
 
 static int start_signals(struct web *w)
 {
-        static const int SIGNALS[] = { SIGTERM, SIGINT };
+        static const int SIGNALS[] = { SIGTERM, SIGINT, SIGHUP };
 
         signal(SIGPIPE, SIG_IGN);
         for (size_t i = 0; i < ARRAY_SIZE(SIGNALS); i++) {
@@ -128,7 +164,7 @@ static void stop(struct web *w)
 int web_main(const char *file)
 {
         CLEANUP(buf_done) struct buf errors = BUF(64L * 1024);
-        struct web w = { .extra = NULL };
+        struct web w = { .file = file };
         int code = EX_OSERR;
 
         log_init(STDERR_FILENO, LOG_INFO);
@@ -151,5 +187,9 @@ int web_main(const char *file)
         }
         stop(&w);
         log_done();
+        if (w.anew) {
+                begin_anew(file);
+                return EX_OSERR;
+        }
         return code;
 }

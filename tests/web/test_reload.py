@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""SIGHUP and `hamond web`: a new hamon.conf counts, a bad one does not, and nobody has to start it again."""
+
+import signal
+import unittest
+
+from world import World
+
+
+class Reload(unittest.TestCase):
+    def write(self, w, more=""):
+        (w.dir / "hamon.conf").write_text("".join(f"[{s}]\n{lines}" for s, lines in w.sections.items()) + more,
+                                          encoding="utf-8")
+
+    def test_a_new_configuration(self):
+        with World() as w:
+            self.assertEqual(w.get("/health").status, 200)
+            (w.dir / "token").write_text("t" * 32 + "\n", encoding="ascii")
+            (w.dir / "token").chmod(0o600)
+            w.sections["web"] += f"token_file = {w.dir}/token\n"
+            self.write(w)
+            w.web.send_signal(signal.SIGHUP)
+            w.until(lambda: "event=reload" in w.log(), "the reload")
+            w.until(lambda: self.status(w) == 401, "the token counts")
+            self.assertEqual(w.get("/health", headers={"Authorization": "Bearer " + "t" * 32}).status, 200)
+            self.assertIsNone(w.web.poll())
+            self.assertEqual(w.log().count("event=start"), 2)
+
+    def test_a_bad_one_is_refused(self):
+        with World() as w:
+            self.write(w, "[web]\nlistn = 127.0.0.1:1\n")
+            w.web.send_signal(signal.SIGHUP)
+            w.until(lambda: "the old configuration stays in force" in w.log(), "the refusal")
+            self.assertIn("listn", w.log())
+            self.assertEqual(w.get("/health").status, 200)
+            self.assertEqual(w.log().count("event=start"), 1)
+
+    @staticmethod
+    def status(w):
+        try:
+            return w.get("/health").status
+        except OSError:
+            return 0  # between two lives
+
+
+if __name__ == "__main__":
+    unittest.main()

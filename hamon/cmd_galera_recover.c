@@ -17,8 +17,8 @@
 enum {
         LOOK_EVERY = 500,
         PATIENCE = 90000, /* for what passes: a member that starts, words that are old */
-        CLAIM = 45000,
-        ORDER_VALID = 60000,
+        CLAIM = 65000,
+        ORDER_VALID = 120000,
         NAME = 64,
 };
 

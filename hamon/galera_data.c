@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FILE_MAX = 16384, WORD = 128 };
@@ -88,13 +87,32 @@ bool galera_parse_grastate(const char *text, struct galera_position *ret)
                field(text, "seqno", seqno, sizeof seqno) && position(uuid, seqno, ret);
 }
 
+/* "view_id: 3 UUID 7" -> "3_UUID_7" */
+static bool view_id(const char *text, char ret[GALERA_VIEW_ID])
+{
+        const char *line = strstr(text, "\nview_id:");
+
+        if (!line)
+                return false;
+        line += strlen("\nview_id:");
+        line += strspn(line, " ");
+        size_t len = strcspn(line, "\r\n"), n = 0;
+        for (size_t i = 0; i < len && n < GALERA_VIEW_ID - 1; i++)
+                if (line[i] != ' ' || (n > 0 && ret[n - 1] != '_'))
+                        ret[n++] = line[i] == ' ' ? '_' : line[i];
+        while (n > 0 && ret[n - 1] == '_')
+                n--;
+        ret[n] = '\0';
+        return n > 0;
+}
+
 bool galera_parse_view(const char *text, struct galera_view *ret)
 {
         struct galera_view v = { .n = 0 };
         char uuid[WORD];
 
         if (!field(text, "my_uuid", uuid, sizeof uuid) || !galera_is_uuid(uuid) ||
-            !strstr(text, "#vwend"))
+            !view_id(text, v.id) || !strstr(text, "#vwend"))
                 return false;
         str_copy(v.me, sizeof v.me, uuid);
         for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
@@ -112,25 +130,24 @@ bool galera_parse_view(const char *text, struct galera_view *ret)
         return true;
 }
 
-bool galera_parse_start(const char *text, const char *boot, struct galera_position *ret)
+bool galera_parse_start(const char *text, const char *boot, struct galera_position *ret,
+                        char ret_view[GALERA_VIEW_ID])
 {
         char id[WORD], uuid[WORD], seqno[WORD];
 
         return field(text, "boot", id, sizeof id) && strcmp(id, boot) == 0 &&
                field(text, "uuid", uuid, sizeof uuid) &&
-               field(text, "seqno", seqno, sizeof seqno) && position(uuid, seqno, ret);
+               field(text, "seqno", seqno, sizeof seqno) &&
+               field(text, "view", ret_view, GALERA_VIEW_ID) && position(uuid, seqno, ret);
 }
 
 /* ---- files ---- */
 
-/* 0: read, or not there (then *ret is ""). `ret_at`: when it was written, 0 = it is not there. */
-static int slurp(const char *dir, const char *name, char **ret, int64_t *ret_at)
+/* 0: read, or not there (then *ret is ""). */
+static int slurp(const char *dir, const char *name, char **ret)
 {
         char path[PATH_MAX];
-        struct stat st;
 
-        if (ret_at)
-                *ret_at = 0;
         if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
                 return -ENAMETOOLONG;
         int r = read_file(path, FILE_MAX, ret, NULL);
@@ -138,11 +155,7 @@ static int slurp(const char *dir, const char *name, char **ret, int64_t *ret_at)
                 *ret = strdup("");
                 return *ret ? 0 : -ENOMEM;
         }
-        if (r < 0)
-                return r;
-        if (ret_at && stat(path, &st) == 0)
-                *ret_at = st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
-        return 0;
+        return r;
 }
 
 static bool is_there(const char *dir, const char *name)
@@ -168,11 +181,10 @@ static int read_data(const char *dir, struct galera_data *d)
 {
         CLEANUP(freep) char *grastate = NULL;
         CLEANUP(freep) char *view = NULL;
-        int64_t at;
-        int r = slurp(dir, "grastate.dat", &grastate, NULL);
+        int r = slurp(dir, "grastate.dat", &grastate);
 
         if (r == 0)
-                r = slurp(dir, "gvwstate.dat", &view, &at);
+                r = slurp(dir, "gvwstate.dat", &view);
         if (r < 0)
                 return r;
         d->there = is_there(dir, "ibdata1");
@@ -180,8 +192,7 @@ static int read_data(const char *dir, struct galera_data *d)
         d->unusable = is_there(dir, "sst_in_progress") ||
                       (galera_parse_grastate(grastate, &d->grastate) &&
                        strcmp(d->grastate.uuid, GALERA_NO_UUID) == 0);
-        if (galera_parse_view(view, &d->view))
-                d->view_at = at;
+        galera_parse_view(view, &d->view);
         return 0;
 }
 
@@ -194,10 +205,10 @@ int galera_data_read(const char *dir, const char *share, struct galera_data *ret
         int r = read_boot(boot, sizeof boot);
 
         if (r == 0)
-                r = slurp(share, "position", &start, &d.position_at);
+                r = slurp(share, "position", &start);
         if (r < 0)
                 return r;
-        d.started = galera_parse_start(start, boot, &d.position);
+        d.started = galera_parse_start(start, boot, &d.position, d.start_view);
         r = *dir ? read_data(dir, &d) : 0;
         if (r == 0)
                 *ret = d;
@@ -212,8 +223,9 @@ bool galera_data_position(const struct galera_data *d, struct galera_position *r
                 *ret = (struct galera_position){ GALERA_NO_UUID, -1 };
         else if (d->member && d->grastate.seqno >= 0)
                 *ret = d->grastate; /* an orderly stop */
-        else if (d->view_at > d->position_at)
-                return false; /* it went on since */
+        else if (*d->view.id && strcmp(d->view.id, d->start_view) != 0)
+                return false; /* it went on since: Galera writes the file anew, but the same, to
+                                 wait */
         else
                 *ret = d->position;
         return true;
@@ -257,7 +269,7 @@ void galera_outcome(const char *share, char *ret, size_t size)
         CLEANUP(freep) char *text = NULL;
 
         *ret = '\0';
-        if (slurp(share, "outcome", &text, NULL) == 0) {
+        if (slurp(share, "outcome", &text) == 0) {
                 text[strcspn(text, "\n")] = '\0';
                 str_copy(ret, size, text);
         }

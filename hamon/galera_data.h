@@ -15,9 +15,12 @@ struct galera_position {
         int64_t seqno;          /* -1: nothing, or not known */
 };
 
-struct galera_view {          /* the last Primary component it was a member of */
-        char me[GALERA_UUID]; /* who it was there; "": none is kept */
-        size_t n;             /* members; more than GALERA_VIEW: counted, not kept */
+enum { GALERA_VIEW_ID = 64 };
+
+struct galera_view {             /* the last Primary component it was a member of */
+        char id[GALERA_VIEW_ID]; /* of it, blanks as _ */
+        char me[GALERA_UUID];    /* who it was there; "": none is kept */
+        size_t n;                /* members; more than GALERA_VIEW: counted, not kept */
         char members[GALERA_VIEW][GALERA_UUID];
 };
 
@@ -27,11 +30,10 @@ struct galera_data {
         bool unusable; /* a copy that was cut off, or given up by Galera */
         struct galera_position grastate;
         struct galera_view view;
-        int64_t view_at; /* when gvwstate.dat was written, unix time in ms; 0: there is none */
 
         bool started; /* galera-start ran in this boot, and said: */
         struct galera_position position;
-        int64_t position_at; /* unix time in ms */
+        char start_view[GALERA_VIEW_ID]; /* the membership that was remembered then; "" = none */
 };
 
 /* Pure. False: there was no sense in it, `ret` is untouched. */
@@ -39,15 +41,16 @@ bool galera_parse_position(const char *text, struct galera_position *ret); /* uu
 bool galera_parse_grastate(const char *text, struct galera_position *ret);
 bool galera_parse_view(const char *text, struct galera_view *ret);
 /* `boot`: the boot's id; what is of another says nothing. */
-bool galera_parse_start(const char *text, const char *boot, struct galera_position *ret);
+bool galera_parse_start(const char *text, const char *boot, struct galera_position *ret,
+                        char ret_view[GALERA_VIEW_ID]);
 bool galera_is_uuid(const char *text);
 
 /* `dir`: the data directory as this host sees it; "" = not looked at. `share`: GALERA_SHARE. What
  * is missing is missing; only what cannot be read is an error. */
 int galera_data_read(const char *dir, const char *share, struct galera_data *ret);
 
-/* Where the data stands, as far as files tell: what galera-start found, if no membership is newer;
- * else what an orderly stop left. False: nobody knows. */
+/* Where the data stands, as far as files tell: what galera-start found, if no membership came
+ * since; else what an orderly stop left. False: nobody knows. */
 bool galera_data_position(const struct galera_data *d, struct galera_position *ret);
 
 /* The order to be the first member, for the next start before `until` (clock_ms()) of this boot. It

@@ -27,10 +27,10 @@ enum {
         ASK_MS = 1500,
         WORD_EVERY = 2000,
         WORD_MS = 20000,
-        FRESH_MS = 8000,
+        FRESH_MS = 20000,
         PROMISE_MS = 120000,
         FENCED_MS = 300000,
-        CLAIM_MS = 40000,
+        CLAIM_MS = 60000,
         SETTLE_MS = 15000, /* Galera has so long to find its membership again by itself */
         ABSENT_MS = 60000, /* and a node that does not answer, to boot */
         AGAIN_MS = 60000,
@@ -56,6 +56,8 @@ struct lead_recover {
         msec_t promised_at;
         enum { CLAIM_NONE, CLAIM_ASKING, CLAIM_WON, CLAIM_LOST } claim;
         bool claim_lossy;
+        char donors[LEASE_NAME]; /* for whom the list was written: who led then */
+        bool has_donors;
         struct galera_position claimed;
         msec_t claimed_at;
 };
@@ -365,11 +367,48 @@ static void decide(struct lead *l, msec_t now)
         begin_deed(l, "--auto", "by itself");
 }
 
+/* ---- who gives a full copy ---- */
+
+static void add_name(const struct lead *l, size_t i, struct buf *out)
+{
+        if (i != me(l))
+                buf_addf(out, "%s%s", out->len > 0 ? "," : "",
+                         config_cluster_node(l->needs.config, i).name);
+}
+
+/* For galera-start, on tmpfs: the node that leads comes last, for its database has mail to serve.
+ */
+static void tell_donors(struct lead *l)
+{
+        struct lead_recover *g = l->recover;
+        const char *holder = l->ha.lease.row.holder;
+        size_t leads = lead_index(l, holder);
+        CLEANUP(buf_done) struct buf list = BUF(1024);
+
+        if (g->has_donors && str_eq(g->donors, holder))
+                return;
+        for (size_t i = 0; i < count(l); i++)
+                if (i != leads)
+                        add_name(l, i, &list);
+        if (leads < count(l))
+                add_name(l, leads, &list);
+        buf_adds(&list, "\n");
+        str_copy(g->donors, sizeof g->donors, holder);
+        int r = list.error ? list.error : make_parents(GALERA_SHARE "/donors");
+        if (r == 0)
+                r = write_file_atomic(GALERA_SHARE "/donors", 0644, list.data, list.len);
+        if (r < 0 && g->has_donors)
+                log_event(LOG_WARN, "galera_donors", LS("file", GALERA_SHARE "/donors"),
+                          LS("error", strerror(-r)));
+        g->has_donors = r == 0;
+}
+
 void lead_recover_tick(struct lead *l)
 {
         struct lead_recover *g = l->recover;
         msec_t now = loop_now(l->needs.loop);
 
+        tell_donors(l);
         if (is_up(l) && g->claim != CLAIM_ASKING) {
                 g->down_since = g->settled_since = 0;
                 g->told = RECOVER_GO;

@@ -87,12 +87,23 @@ static size_t find_foreign(const struct recover_node *v, size_t n, size_t chosen
         return i;
 }
 
+/* Galera counts a member's starts in the fourth group of its id: it is the same one. */
+static bool same_member(const char *a, const char *b)
+{
+        enum { STARTS = 19, BEHIND = 23 };
+
+        for (size_t i = 0; i < RECOVER_ID - 1 && (a[i] || b[i]); i++)
+                if ((i < STARTS || i >= BEHIND) && a[i] != b[i])
+                        return false;
+        return a[0] != '\0';
+}
+
 /* Whose identity in a view this is; n = of nobody that tells. */
 static size_t who(const struct recover_node *v, size_t n, const char *id)
 {
         size_t i = 0;
 
-        while (i < n && !(v[i].known && v[i].n_view > 0 && same_id(v[i].me, id)))
+        while (i < n && !(v[i].known && v[i].n_view > 0 && same_member(v[i].me, id)))
                 i++;
         return i;
 }

@@ -103,6 +103,37 @@ static void test_rows(void **unused)
         }
 }
 
+/* As Galera 26.4 writes it: the fourth group counts a member's starts, also in its own file, before
+ * the membership it remembers is there again. */
+static void test_starts_are_counted(void **unused)
+{
+        static const char was[] = "5567670d-eb80-11f1-a8a9-1250cf3277da";
+        static const char is[] = "5567670d-eb80-11f1-a8aa-1250cf3277da";
+        static const char else_[] = "5567670d-eb80-11f1-a8a9-1250cf3277db";
+        struct recover_node v[N];
+        struct recover_plan p;
+
+        (void)unused;
+        set(v, 0, "7:12");
+        set(v, 1, "7:12");
+        set(v, 2, "off");
+        for (size_t i = 0; i < 2; i++)
+                strcpy(v[i].view[0], was);
+        strcpy(v[0].me, is);
+        recover_decide(v, N, false, &p);
+        assert_int_equal(p.bar, RECOVER_GO);
+        for (size_t i = 0; i < 2; i++)
+                strcpy(v[i].view[1], else_);
+        recover_decide(v, N, false, &p); /* one of the two is nobody that tells: half of it */
+        assert_int_equal(p.bar, RECOVER_GO);
+        strcpy(v[0].me, else_);
+        strcpy(v[1].me, was);
+        strcpy(v[0].view[0], OURS);
+        strcpy(v[0].view[1], OTHER);
+        recover_decide(v, N, false, &p);
+        assert_int_equal(p.bar, RECOVER_UNPROVEN);
+}
+
 /* ---- a database's life, and what is left of it ---- */
 
 struct life {
@@ -234,6 +265,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_rows),
+                cmocka_unit_test(test_starts_are_counted),
                 cmocka_unit_test(test_nothing_is_lost),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

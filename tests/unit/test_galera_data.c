@@ -3,7 +3,6 @@
 
 #include "hamon/galera_data.h"
 #include <inttypes.h>
-#include <utime.h>
 
 #define A "5d2f7c2a-0b1e-11f0-9c3a-2b7a3c1d4e5f"
 #define B "6d2f7c2a-0b1e-11f0-9c3a-2b7a3c1d4e5f"
@@ -83,8 +82,9 @@ static void test_view(void **unused)
         assert_string_equal(v.members[1], B);
         /* cut off in the middle of being written: not there */
         assert_false(galera_parse_view("my_uuid: " A "\n#vwbeg\nmember: " A " 0\n", &v));
-        assert_false(galera_parse_view("my_uuid: " A "\n#vwbeg\nmember: x 0\n#vwend\n", &v));
-        assert_false(galera_parse_view("my_uuid: " A "\n#vwbeg\n#vwend\n", &v));
+        assert_false(galera_parse_view(
+                "my_uuid: " A "\n#vwbeg\nview_id: 3 " A " 2\nmember: x 0\n#vwend\n", &v));
+        assert_false(galera_parse_view("my_uuid: " A "\n#vwbeg\nview_id: 3 " A " 2\n#vwend\n", &v));
         assert_false(galera_parse_view("", &v));
 }
 
@@ -92,8 +92,9 @@ static void started(const char *of_boot, const char *uuid, int64_t seqno)
 {
         char text[256];
 
-        snprintf(text, sizeof text, "boot=%s\nat=12\nuuid=%s\nseqno=%" PRId64 "\nunusable=0\n",
-                 of_boot, uuid, seqno);
+        snprintf(text, sizeof text,
+                 "boot=%s\nat=12\nuuid=%s\nseqno=%" PRId64 "\nview=\nunusable=0\n", of_boot, uuid,
+                 seqno);
         put("position", text);
 }
 
@@ -146,29 +147,33 @@ static void test_position(void **unused)
         drop("sst_in_progress");
 }
 
-/* A membership that began after galera-start looked: the data went on. */
+/* A membership that began after galera-start looked: the data went on. The one that was there, with
+ * the number of starts counted up, is the same one. */
 static void test_went_on(void **unused)
 {
         struct galera_position p;
-        struct utimbuf old = { 1000, 1000 };
-        struct galera_data d;
-        char path[512];
 
         (void)unused;
         put("ibdata1", "x");
         put("grastate.dat", "uuid: " A "\nseqno: -1\n");
+        put("gvwstate.dat",
+            "my_uuid: " B "\n#vwbeg\nview_id: 3 " B " 7\nmember: " B " 0\n#vwend\n");
         started(boot, A, 42);
-        put("gvwstate.dat", "my_uuid: " B "\n#vwbeg\nmember: " B " 0\n#vwend\n");
-        snprintf(path, sizeof path, "%s/position", tmp.path);
-        assert_int_equal(utime(path, &old), 0);
-        d = look();
+        struct galera_data d = look();
         assert_string_equal(d.view.me, B);
-        assert_false(galera_data_position(&d, &p));
-        snprintf(path, sizeof path, "%s/gvwstate.dat", tmp.path);
-        old.modtime = 999;
-        assert_int_equal(utime(path, &old), 0);
+        assert_string_equal(d.view.id, "3_" B "_7");
+        assert_false(galera_data_position(&d, &p)); /* there was none when it was started */
+        put("position", "");
+        char text[256];
+        snprintf(text, sizeof text, "boot=%s\nuuid=" A "\nseqno=42\nview=3_" B "_7\n", boot);
+        put("position", text);
         d = look();
         assert_true(galera_data_position(&d, &p));
+        assert_int_equal(p.seqno, 42);
+        put("gvwstate.dat",
+            "my_uuid: " B "\n#vwbeg\nview_id: 3 " B " 8\nmember: " B " 0\n#vwend\n");
+        d = look();
+        assert_false(galera_data_position(&d, &p));
 }
 
 static void test_orders(void **unused)

@@ -47,7 +47,7 @@ class GaleraStart(unittest.TestCase):
         (self.dir / "position").write_text(position)
         (self.data / "grastate.dat").write_text(
             f"# GALERA saved state\nversion: 2.1\nuuid:    {uuid}\nseqno:   {seqno}\nsafe_to_bootstrap: 0\n")
-        (self.data / "gvwstate.dat").write_text("my_uuid: x\n")
+        (self.data / "gvwstate.dat").write_text(f"my_uuid: {UUID}\n#vwbeg\nview_id: 3 {UUID} 7\n#vwend\n")
 
     def order(self, **words):
         order = {"order": "bootstrap", "boot": BOOT, "until": uptime() + 60, "uuid": UUID, "seqno": 42} | words
@@ -69,7 +69,7 @@ class GaleraStart(unittest.TestCase):
         self.member()
         _, words = self.start("mariadbd", "--x=1")
         self.assertEqual(words, ["mariadbd", "--x=1", f"--wsrep-start-position={UUID}:42"])
-        self.assertIn(f"uuid={UUID}\nseqno=42\nunusable=0\n", self.shared("position"))
+        self.assertIn(f"uuid={UUID}\nseqno=42\nview=3_{UUID}_7\nunusable=0\n", self.shared("position"))
         self.assertIn(f"boot={BOOT}\n", self.shared("position"))
         self.assertTrue((self.data / "gvwstate.dat").exists())
 

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -98,8 +97,10 @@ static bool view_id(const char *text, char ret[GALERA_VIEW_ID])
         line += strspn(line, " ");
         size_t len = strcspn(line, "\r\n"), n = 0;
         for (size_t i = 0; i < len && n < GALERA_VIEW_ID - 1; i++)
-                if (line[i] != ' ' || (n > 0 && ret[n - 1] != '_'))
-                        ret[n++] = line[i] == ' ' ? '_' : line[i];
+                if (line[i] != ' ')
+                        ret[n++] = line[i];
+                else if (n > 0 && ret[n - 1] != '_')
+                        ret[n++] = '_';
         while (n > 0 && ret[n - 1] == '_')
                 n--;
         ret[n] = '\0';
@@ -143,19 +144,19 @@ bool galera_parse_start(const char *text, const char *boot, struct galera_positi
 
 /* ---- files ---- */
 
-/* 0: read, or not there (then *ret is ""). */
-static int slurp(const char *dir, const char *name, char **ret)
+/* 0: read, or not there (then it stays ""). */
+static int slurp(const char *dir, const char *name, struct buf *ret)
 {
+        CLEANUP(freep) char *text = NULL;
         char path[PATH_MAX];
+        size_t len = 0;
 
         if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
                 return -ENAMETOOLONG;
-        int r = read_file(path, FILE_MAX, ret, NULL);
-        if (r == -ENOENT || r == -ENOTDIR) {
-                *ret = strdup("");
-                return *ret ? 0 : -ENOMEM;
-        }
-        return r;
+        int r = read_file(path, FILE_MAX, &text, &len);
+        if (r == -ENOENT || r == -ENOTDIR)
+                return 0;
+        return r < 0 ? r : buf_add(ret, text, len);
 }
 
 static bool is_there(const char *dir, const char *name)
@@ -179,8 +180,8 @@ static int read_boot(char *ret, size_t size)
 
 static int read_data(const char *dir, struct galera_data *d)
 {
-        CLEANUP(freep) char *grastate = NULL;
-        CLEANUP(freep) char *view = NULL;
+        CLEANUP(buf_done) struct buf grastate = BUF(FILE_MAX + 1);
+        CLEANUP(buf_done) struct buf view = BUF(FILE_MAX + 1);
         int r = slurp(dir, "grastate.dat", &grastate);
 
         if (r == 0)
@@ -188,11 +189,11 @@ static int read_data(const char *dir, struct galera_data *d)
         if (r < 0)
                 return r;
         d->there = is_there(dir, "ibdata1");
-        d->member = *grastate != '\0';
+        d->member = grastate.len > 0;
         d->unusable = is_there(dir, "sst_in_progress") ||
-                      (galera_parse_grastate(grastate, &d->grastate) &&
+                      (galera_parse_grastate(buf_str(&grastate), &d->grastate) &&
                        strcmp(d->grastate.uuid, GALERA_NO_UUID) == 0);
-        galera_parse_view(view, &d->view);
+        galera_parse_view(buf_str(&view), &d->view);
         return 0;
 }
 
@@ -200,7 +201,7 @@ int galera_data_read(const char *dir, const char *share, struct galera_data *ret
 {
         struct galera_data d = { .grastate = { GALERA_NO_UUID, -1 },
                                  .position = { GALERA_NO_UUID, -1 } };
-        CLEANUP(freep) char *start = NULL;
+        CLEANUP(buf_done) struct buf start = BUF(FILE_MAX + 1);
         char boot[WORD];
         int r = read_boot(boot, sizeof boot);
 
@@ -208,7 +209,7 @@ int galera_data_read(const char *dir, const char *share, struct galera_data *ret
                 r = slurp(share, "position", &start);
         if (r < 0)
                 return r;
-        d.started = galera_parse_start(start, boot, &d.position, d.start_view);
+        d.started = galera_parse_start(buf_str(&start), boot, &d.position, d.start_view);
         r = *dir ? read_data(dir, &d) : 0;
         if (r == 0)
                 *ret = d;
@@ -266,11 +267,9 @@ void galera_order_revoke(const char *share)
 
 void galera_outcome(const char *share, char *ret, size_t size)
 {
-        CLEANUP(freep) char *text = NULL;
+        CLEANUP(buf_done) struct buf text = BUF(FILE_MAX + 1);
 
-        *ret = '\0';
-        if (slurp(share, "outcome", &text) == 0) {
-                text[strcspn(text, "\n")] = '\0';
-                str_copy(ret, size, text);
-        }
+        slurp(share, "outcome", &text);
+        str_copy(ret, size, buf_str(&text));
+        ret[strcspn(ret, "\n")] = '\0';
 }

@@ -143,29 +143,34 @@ static int shift_entries(DIR *from, int to)
         return fsync(to) < 0 ? -errno : 0;
 }
 
-/* The last to go is ibdata1's directory entry or not, no matter: a mark in the target says that it
- * is not whole yet. */
+/* A mark in the target says that it is not whole yet. */
+static int shift_between(DIR *from, DIR *to)
+{
+        bool half = faccessat(dirfd(to), ".half-moved", F_OK, 0) == 0;
+
+        if (!half && !is_empty(to))
+                return -ENOTEMPTY;
+        if (!half) {
+                int fd = openat(dirfd(to), ".half-moved", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+                if (fd < 0 || close(fd) < 0)
+                        return -errno;
+        }
+        int r = shift_entries(from, dirfd(to));
+        return r < 0 ? r : unlinkat(dirfd(to), ".half-moved", 0) < 0 ? -errno : 0;
+}
+
 static int shift_all(void *arg)
 {
         const struct shift *m = arg;
-        DIR *from = opendir(m->from), *to = opendir(m->to);
-        int r = from && to ? 0 : -errno;
-        bool half = r == 0 && faccessat(dirfd(to), ".half-moved", F_OK, 0) == 0;
+        DIR *from = opendir(m->from);
 
-        if (r == 0 && !half && !is_empty(to))
-                r = -ENOTEMPTY;
-        if (r == 0 && !half) {
-                int fd = openat(dirfd(to), ".half-moved", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-                r = fd < 0 ? -errno : close(fd);
-        }
-        if (r == 0)
-                r = shift_entries(from, dirfd(to));
-        if (r == 0 && unlinkat(dirfd(to), ".half-moved", 0) < 0)
-                r = -errno;
-        if (from)
-                closedir(from);
+        if (!from)
+                return -errno;
+        DIR *to = opendir(m->to);
+        int r = to ? shift_between(from, to) : -errno;
         if (to)
                 closedir(to);
+        closedir(from);
         return r;
 }
 

@@ -13,17 +13,17 @@
 enum { RECOVER_NODES = 9, RECOVER_ID = 37 };
 
 struct recover_node {          /* index = place in [cluster] nodes */
-        bool known;            /* it answers, freshly: all below is its own word */
-        bool fenced;           /* it does not answer, and is proven to be off */
-        bool primary;          /* its database is in a Primary component */
-        bool runs;             /* its database runs, and may come to be in one */
-        bool empty;            /* no data of a cluster that anybody could build on */
-        bool placed;           /* else: where it stands is known */
+        int64_t seqno;         /* of its data, if it is placed */
+        size_t n_view;         /* members of the last Primary component it remembers; 0 = none */
         char uuid[RECOVER_ID]; /* of the cluster its data is of */
-        int64_t seqno;
-        size_t n_view; /* members of the last Primary component it remembers; 0 = none */
-        char me[RECOVER_ID];
+        char me[RECOVER_ID];   /* who it was in that component */
         char view[RECOVER_NODES][RECOVER_ID];
+        bool known;   /* it answers, freshly: all else is its own word */
+        bool fenced;  /* it does not answer, and is proven to be off */
+        bool primary; /* its database is in a Primary component */
+        bool runs;    /* its database runs, and may come to be in one */
+        bool empty;   /* no data of a cluster that anybody could build on */
+        bool placed;  /* else: where it stands is known */
 };
 
 enum recover_bar {             /* what stands against it, in the order in which it is looked for */
@@ -53,5 +53,5 @@ struct recover_plan {
 };
 
 /* `accept_loss`: a person takes an unproven choice; it never allows a second component. */
-void recover_decide(const struct recover_node *nodes, size_t n, bool accept_loss,
+void recover_decide(const struct recover_node *v, size_t n, bool accept_loss,
                     struct recover_plan *ret);

@@ -31,7 +31,7 @@ static void judge(struct doctor *d, const cJSON *status)
                 found_at(f, "hamon.service");
                 found_fix(f, "systemctl restart hamon");
         }
-        if (str_eq(text_of(status, "state"), "HALTED")) {
+        if (str_eq(text_of(status, "state"), "halted")) {
                 f = found(d, F_HALTED, "%s", text_of(status, "why"));
                 found_at(f, "the lease, on every node");
                 found_fix(f, "hamon why; mend it; hamon ack");

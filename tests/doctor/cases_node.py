@@ -160,7 +160,7 @@ def old_daemon(w):
 
 @case("halted", says="three fail-overs", fix="hamon ack")
 def breaker_open(w):
-    w.daemon.status.update(state="HALTED", why="three fail-overs within an hour")
+    w.daemon.status.update(state="halted", why="three fail-overs within an hour")
 
 
 @case("unfit", says="galera_refused")

@@ -29,6 +29,8 @@ enum {
         UPDATE_MS = 90 * MINUTE, /* images come from far away */
         COMPOSE_MS = 20 * MINUTE,
         WARM_MS = 10 * MINUTE,
+        OTHERS_MS = 4 * SECOND,
+        LOOK_MS = 500,
         AGAIN_MAX = 3, /* update.sh replaced itself */
 };
 enum { CHECK_NONE = 3, UPDATE_AGAIN = 2 }; /* exit codes of update.sh */
@@ -316,6 +318,20 @@ static int look_for_update(struct upgrade *u, bool *ret_none)
         return fail(u, "update.sh --check ended with %d: %s. Nothing was changed", code, u->last);
 }
 
+/* What others say of themselves is heard once a tick: who has just come back gets a moment. */
+static enum upgrade_bar look_at_others(struct upgrade *u, size_t *ret_node)
+{
+        msec_t end = clock_ms() + OTHERS_MS;
+
+        for (;;) {
+                enum upgrade_bar bar = upgrade_may(&u->watch.view, ret_node);
+                if (bar == UPGRADE_MAY || bar == UPGRADE_MAY_HAND_OVER || clock_ms() >= end)
+                        return bar;
+                poll(NULL, 0, LOOK_MS);
+                upgrade_watch_look(&u->watch);
+        }
+}
+
 static int barred(struct upgrade *u, enum upgrade_bar bar, size_t node)
 {
         return fail(u, "%s %s", u->watch.view.nodes[node].name, UPGRADE_BARS[bar].sentence);
@@ -324,7 +340,7 @@ static int barred(struct upgrade *u, enum upgrade_bar bar, size_t node)
 static int begin(struct upgrade *u)
 {
         size_t node = 0;
-        enum upgrade_bar bar = upgrade_may(&u->watch.view, &node);
+        enum upgrade_bar bar = look_at_others(u, &node);
         bool none = false;
 
         bool may = bar == UPGRADE_MAY || bar == UPGRADE_MAY_HAND_OVER;

@@ -7,7 +7,6 @@ import pwd
 import re
 import shutil
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,9 @@ import time
 
 SOURCE = os.environ.get("MHA_SOURCE") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("MHA_BIN") or os.path.join(SOURCE, "build/debug/bin")
+sys.path.append(os.path.join(SOURCE, "tests/fake"))
+from fake_dns import Dns  # noqa: E402
+
 HOST, FLOAT, FLOAT6 = "mail.example.org", "198.51.100.9", "2001:db8:9::1"
 UUID = "e4caf530-1b2c-4d3e-8f90-0123456789ab"
 NODES = {"n1": "127.0.0.1", "n2": "127.0.0.2", "n3": "127.0.0.3"}
@@ -66,56 +68,6 @@ class Control:
         if not answer.startswith("ok"):
             raise AssertionError(f"{command}: {answer}")
         return answer[3:].strip()
-
-
-class Dns(threading.Thread):
-    """A name server on 127.0.0.1: records[(name, type)] = [values]."""
-    TYPES = {1: "A", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA"}
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.records, self.deaf = {}, False
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind(("127.0.0.1", 53))
-        self.start()
-
-    @staticmethod
-    def name(text):
-        return b"".join(bytes([len(p)]) + p.encode() for p in text.split(".")) + b"\0"
-
-    def data(self, kind, value):
-        if kind == "A":
-            return socket.inet_aton(value)
-        if kind == "AAAA":
-            return socket.inet_pton(socket.AF_INET6, value)
-        if kind == "PTR":
-            return self.name(value)
-        if kind == "MX":
-            return struct.pack(">H", 10) + self.name(value)
-        pieces = [value[i:i + 200].encode() for i in range(0, len(value), 200)]
-        return b"".join(bytes([len(p)]) + p for p in pieces)
-
-    def answer(self, query):
-        at, labels = 12, []
-        while query[at]:
-            labels.append(query[at + 1:at + 1 + query[at]].decode())
-            at += 1 + query[at]
-        question = query[12:at + 5]
-        number = struct.unpack(">H", query[at + 1:at + 3])[0]
-        kind, name = self.TYPES.get(number, "?"), ".".join(labels).lower()
-        values = self.records.get((name, kind), [])
-        known = any(n == name for n, _ in self.records)
-        out = query[:2] + struct.pack(">HHHHH", 0x8180 | (0 if known else 3), 1, len(values), 0, 0) + question
-        for v in values:
-            data = self.data(kind, v)
-            out += b"\xc0\x0c" + struct.pack(">HHIH", number, 1, 60, len(data)) + data
-        return out
-
-    def run(self):
-        while True:
-            query, client = self.sock.recvfrom(4096)
-            if not self.deaf:
-                self.sock.sendto(self.answer(query), client)
 
 
 class Daemon(threading.Thread):

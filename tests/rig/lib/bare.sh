@@ -10,7 +10,7 @@ BARE_METADATA=169.254.169.254
 bare_up() {
 	[ "$RIG_MASTER" != none ] || RIG_MASTER=1
 	bare_key
-	bare_metadata
+	bare_services
 	in_parallel bare_node $(all_nodes) || die "a node did not come up, see $RIG_RUN/log"
 	note "nodes up, a Mailcow runs on each"
 	in_parallel bare_serves $(all_nodes)
@@ -27,13 +27,27 @@ bare_key() {
 	ssh-keygen -q -t ed25519 -N '' -C rig -f "$RIG_RUN/ssh/id_ed25519"
 }
 
-# The cloud's metadata service: by it a server knows which one it is.
-bare_metadata() {
-	in_client ip addr add "$BARE_METADATA/32" dev br0
+# bare_daemon NAME CMD...: a service for the servers, beside the test client.
+bare_daemon() {
 	# shellcheck disable=SC2016 # expanded by the inner shell
-	daemon "$RIG_RUN/log/metadata.log" sh -c 'echo $$ >"$1" && shift && exec "$@"' - "$RIG_RUN/metadata.pid" \
-		nsenter --net="/run/netns/$SWITCH" socat "TCP-LISTEN:80,bind=$BARE_METADATA,reuseaddr,fork" \
-		"EXEC:$RIG_HOME/bare/metadata"
+	daemon "$RIG_RUN/log/$1.log" sh -c 'echo $$ >"$1" && shift && exec "$@"' - "$RIG_RUN/bare.$1.pid" \
+		nsenter --net="/run/netns/$SWITCH" "${@:2}"
+}
+
+# The cloud's metadata service, by which a server knows which one it is; the DNS of the test's domain.
+bare_services() {
+	local ptr
+	ptr=$(awk -F. '{ print $4 "." $3 "." $2 "." $1 }' <<<"$RIG_FLOAT").in-addr.arpa
+	in_client ip addr add "$BARE_METADATA/32" dev br0
+	bare_daemon metadata socat "TCP-LISTEN:80,bind=$BARE_METADATA,reuseaddr,fork" "EXEC:$RIG_HOME/bare/metadata"
+	bare_daemon dns python3 "$RIG_HOME/../fake/fake_dns.py" "$RIG_CLIENT" mail.rig.test A "$RIG_FLOAT" \
+		"$ptr" PTR mail.rig.test rig.test MX mail.rig.test rig.test TXT 'v=spf1 mx -all' \
+		_dmarc.rig.test TXT 'v=DMARC1; p=none'
+}
+
+bare_services_end() {
+	kill_pidfile socat "$RIG_RUN/bare.metadata.pid"
+	kill_pidfile python3 "$RIG_RUN/bare.dns.pid"
 }
 
 bare_node() {
@@ -46,6 +60,8 @@ bare_node() {
 	bare_stage "$n"
 	node_boot "$n"
 	in_node "$n" rm -f /usr/sbin/policy-rc.d
+	# Its clock is the machine's (the unit is masked in a node), but a server has somebody who sets it.
+	in_node "$n" sh -c 'd=/etc/systemd/system/sysinit.target.wants; mkdir -p $d && ln -s /lib/systemd/system/systemd-timesyncd.service $d/'
 	wait_for 30 "n$n: dockerd answers" "rig exec n$n journalctl -u docker" docker_answers "$n"
 	images_load "$n" >>"$log" 2>&1
 	# shellcheck disable=SC2016 # expanded by the inner shell
@@ -74,7 +90,7 @@ bare_stage() {
 	bare_mailcow "$n" "$s$MAILCOW"
 }
 
-# Each knows the others' names: ssh n2. No name server: a refusal at once is better than one that waits.
+# Each knows the others' names: ssh n2.
 bare_names() {
 	local p
 	echo "n$1" >"$2/hostname"
@@ -92,6 +108,8 @@ bare_mailcow() {
 	rm -f "$dir"/data/conf/mysql/*
 	cp -r "$RIG_HOME/bare/data" "$dir/"
 	mkdir -p "$dir"/data/{assets/ssl,hooks}
+	openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN=mail.rig.test -addext subjectAltName=DNS:mail.rig.test \
+		-keyout "$dir/data/assets/ssl/key.pem" -out "$dir/data/assets/ssl/cert.pem" 2>>"$(node_log "$n")"
 	"$RIG_HOME/bare/merge.py" "$RIG_HOME/mailcow/docker-compose.yml" "$RIG_HOME/bare/services.yml" \
 		>"$dir/docker-compose.yml"
 	render "$RIG_HOME/mailcow/mailcow.conf" NODE="n$n" ADDRESS="$(node_addr "$n")" KEY="$(image_key)" \

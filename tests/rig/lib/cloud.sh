@@ -68,7 +68,7 @@ cloud_up() {
 
 cloud_down() {
 	kill_pidfile python3 "$CLOUD/pid"
-	kill_pidfile socat "$RIG_RUN/metadata.pid"
+	bare_services_end
 	rm -rf "$CLOUD"
 }
 

@@ -4,10 +4,13 @@
 #include "hamon/setup/move_impl.h"
 
 #include "hamon/setup/run.h"
+#include "hamon/stack_door.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { DOOR_MS = 10000 };
 
 #define UNDER_WAY "/var/lib/mailcow-ha/move-out"
 
@@ -136,12 +139,30 @@ static int let_go(struct move *m)
         return r;
 }
 
+/* What hamon put into this server's network for a master: the service addresses, the rule that lets
+ * mail out by them, the door. */
+static int leave_network(struct move *m)
+{
+        const char *const release[] = {
+                "hamon", "-c", m->step->file, "ip", "release", "--yes", NULL
+        };
+        CLEANUP(buf_done) struct buf error = BUF(4096);
+
+        if (run_shown(release, NULL, MOVE_STEP_MS) != 0)
+                return step_end(m->step, STEP_FAILED, "hamon ip release failed, see above");
+        if (stack_door_open(DOOR_MS, NULL, &error) < 0)
+                return step_end(m->step, STEP_FAILED, "the ports stay closed: %s", buf_str(&error));
+        return 0;
+}
+
 static int away(struct move *m, bool kept)
 {
         static const char *const MAKE[] = { "up", "--no-start", NULL };
         static const char *const UP[] = { "up", "-d", NULL };
         int r = move_stop(m);
 
+        if (r == 0)
+                r = leave_network(m);
         if (r == 0)
                 r = move_remove(m);
         if (r == 0)

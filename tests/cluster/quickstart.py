@@ -45,7 +45,7 @@ class Quickstart:
     def __init__(self, args):
         self.args, self.rig = args, sut.Rig(args.rig)
         self.sut = sut.Hamon(self.rig)
-        self.begin = time.monotonic()
+        self.begin, self.master = time.monotonic(), None
         shutil.rmtree(args.dir, ignore_errors=True)
         os.makedirs(args.dir)
         self.log = os.path.join(args.dir, "session")
@@ -77,11 +77,15 @@ class Quickstart:
         self.put(node, "/usr/bin/editor", EDITOR.encode(), "755")
 
     def nodes_of(self, where):
-        """"every server": the one that has the volume comes last."""
-        if where != "every server":
-            return [w for w in where.replace(",", " ").split() if w != "then"]
-        leads = self.rig("volume", "where").strip()
-        return sorted(self.rig.nodes, key=lambda node: node == leads)
+        """The master of "every server, the master last" is who has, or last had, the volume."""
+        if not where.startswith("every server"):
+            return where.replace(",", " ").split()
+        at = self.rig("volume", "where").strip()
+        self.master = at if at != "none" else self.master
+        last = where.endswith("the master last")
+        if last or where.endswith("the master first"):
+            return sorted(self.rig.nodes, key=lambda node: (node == self.master) == last)
+        return self.rig.nodes
 
     def block(self, where, code):
         for node in self.nodes_of(where):
@@ -171,6 +175,10 @@ class Quickstart:
                        "%s/data/conf/mysql/*hamon* %s/data/conf/mysql/*-ha.cnf 2>/dev/null || :" % ((MAILCOW,) * 3))
         if left.strip():
             raise Failed("%s: left behind: %s" % (node, left.split()))
+        ours = [line for line in self.on(node, "nft list tables; ip -o addr show dev eth0").split("\n")
+                if "hamon" in line or "mailcow_ha" in line or FLOAT in line]
+        if ours:
+            raise Failed("%s: still in its network: %s" % (node, ours))
         policies = set(self.on(node, "docker inspect -f '{{.HostConfig.RestartPolicy.Name}}' $(docker ps -aq)").split())
         if policies != {"always"}:
             raise Failed("%s: restart policies %s" % (node, sorted(policies)))

@@ -198,6 +198,8 @@ class Hamon:
             lacks.append("kill-guard")
         if not os.path.exists(os.path.join(self.rig.run, "traits", "watchdog")):
             lacks.append("stop-both")
+        if os.path.exists(os.path.join(self.rig.run, "traits", "bare")):
+            lacks.append("clock")   # its hamond has the clock of the machine
         return lacks
 
     def repair(self):

@@ -116,7 +116,7 @@ static int fit_to_begin(struct step *s, const struct galera_data *d)
 static int begin(struct step *s)
 {
         struct galera_position p;
-        struct galera_facts f;
+        struct galera_facts f = { .reach = DB_UNKNOWN };
         struct galera_data d;
 
         int code = member_stop(s);
@@ -149,7 +149,7 @@ static int begin(struct step *s)
 static int bootstrap_run(struct step *s)
 {
         struct galera_data d;
-        struct galera_facts f;
+        struct galera_facts f = { .reach = DB_UNKNOWN };
         int code;
 
         if (s->config.cluster.nodes.n == 0)
@@ -184,7 +184,7 @@ static int make_room(struct step *s, const struct galera_data *d)
 static int join_run(struct step *s)
 {
         struct galera_data d;
-        struct galera_facts f;
+        struct galera_facts f = { .reach = DB_UNKNOWN };
 
         if (s->config.cluster.nodes.n == 0)
                 return without_cluster(s);
@@ -228,7 +228,7 @@ static int may_restart(struct step *s, const struct galera_facts *f)
 
 static int restart_run(struct step *s)
 {
-        struct galera_facts f;
+        struct galera_facts f = { .reach = DB_UNKNOWN };
 
         member_ask(s, &f);
         int code = may_restart(s, &f);
@@ -251,7 +251,7 @@ static int restart_run(struct step *s)
 static int position_run(struct step *s)
 {
         struct galera_position p;
-        struct galera_facts f;
+        struct galera_facts f = { .reach = DB_UNKNOWN };
         struct galera_data d;
 
         member_ask(s, &f);
@@ -295,7 +295,7 @@ static void add_json(struct step *s, const struct galera_facts *f, const struct 
 static int status_run(struct step *s)
 {
         struct galera_position p;
-        struct galera_facts f;
+        struct galera_facts f = { .reach = DB_UNKNOWN };
         struct galera_data d;
         char stands[96] = "not known until it is started";
 

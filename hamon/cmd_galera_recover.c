@@ -34,7 +34,7 @@ int galera_word_run(struct step *s)
         CLEANUP(buf_done) struct buf line = BUF(2048);
         struct recover_node n = { .known = true, .runs = true, .seqno = -1 };
         struct galera_position p;
-        struct galera_facts f;
+        struct galera_facts f = { .reach = DB_UNKNOWN };
         struct galera_data d;
 
         member_ask(s, &f);
@@ -182,7 +182,7 @@ static int agree(struct step *s, struct order_talk *t)
 /* Whatever came of the agreement, our member starts again: with the order, or as one that joins. */
 static int be_first(struct step *s, struct order_talk *t)
 {
-        struct galera_facts f;
+        struct galera_facts f = { .reach = DB_UNKNOWN };
         int code = member_stop_waiting(s);
 
         if (code != 0)
@@ -206,7 +206,7 @@ static int be_first(struct step *s, struct order_talk *t)
 
 static int let_it(struct step *s, struct order_talk *t, const struct outlook *o)
 {
-        struct galera_facts f;
+        struct galera_facts f = { .reach = DB_UNKNOWN };
 
         if (s->flags & STEP_ACCEPT_LOSS)
                 return step_end(s, STEP_FAILED,
@@ -224,7 +224,7 @@ static int let_it(struct step *s, struct order_talk *t, const struct outlook *o)
 
 static int join_them(struct step *s, const struct outlook *o)
 {
-        struct galera_facts f;
+        struct galera_facts f = { .reach = DB_UNKNOWN };
 
         member_ask(s, &f);
         if (member_is_synced(&f))

@@ -22,6 +22,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
         ASK_MS = 1500,
@@ -45,6 +46,7 @@ struct other { /* another node's word; index = place in [cluster] nodes */
 };
 
 struct lead_recover {
+        bool engine; /* this program is hamond: it can be run again for a word or a deed */
         struct runner *word, *deed;
         struct recover_node own;
         msec_t own_at; /* start of the look; 0 = none yet */
@@ -196,7 +198,7 @@ static void run(struct lead *l, struct runner *r, const char *what, const char *
         const char *const argv[] = {
                 "/proc/self/exe", "-c", l->needs.file, "galera", what, flag, NULL
         };
-        int e = runner_start(r, argv, time);
+        int e = l->recover->engine ? runner_start(r, argv, time) : -EBUSY;
 
         if (e < 0 && e != -EBUSY)
                 log_event(LOG_ERROR, "galera", LS("what", what), LS("error", strerror(-e)));
@@ -527,12 +529,23 @@ static void on_deed(void *arg, const struct runner_end *e)
         l->recover->again_at = loop_now(l->needs.loop) + AGAIN_MS;
 }
 
+static bool is_engine(void)
+{
+        char path[PATH_MAX] = "";
+        ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+        const char *slash = strrchr(path, '/');
+
+        return n > 0 && slash && strncmp(slash, "/hamond", 7) == 0; /* "(deleted)" may follow */
+}
+
 int lead_recover_start(struct lead *l)
 {
         struct lead_recover *g = calloc(1, sizeof *g);
         int r = g ? 0 : -ENOMEM;
 
         l->recover = g;
+        if (r == 0)
+                g->engine = is_engine();
         if (r == 0)
                 r = runner_new(l->needs.loop, on_own, l, &g->word);
         if (r == 0)

@@ -143,9 +143,7 @@ static int let_go(struct move *m)
  * mail out by them, the door. */
 static int leave_network(struct move *m)
 {
-        const char *const release[] = {
-                "hamon", "-c", m->step->file, "ip", "release", "--yes", NULL
-        };
+        const char *const release[] = { "hamon", "-c", m->step->file, "ip", "release", NULL };
         CLEANUP(buf_done) struct buf error = BUF(4096);
 
         if (run_shown(release, NULL, MOVE_STEP_MS) != 0)

@@ -2,15 +2,15 @@
  * printed, to be read and pasted; with --run they are run as well. */
 #include "hamon/setup/answers.h"
 #include "hamon/setup/init.h"
+#include "hamon/setup/run.h"
 #include "hamon/setup/secrets.h"
 #include "hamon/verb.h"
-#include "lib/child.h"
 #include <errno.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { WORDS_MAX = 24, RUN_MS = 120000, OUTPUT_MAX = 64 * 1024, NOT_DONE = 1, LINE = 8192 };
+enum { WORDS_MAX = 24, RUN_MS = 120000, NOT_DONE = 1, LINE = 8192 };
 
 /* One command: words, as execve(2) takes them. */
 struct command {
@@ -59,28 +59,28 @@ static void print_word(const char *word)
         putchar('\'');
 }
 
-static int carry_out(const struct copy *k, struct command *cmd)
+static void print_command(const struct command *cmd)
 {
-        CLEANUP(buf_done) struct buf out = BUF(OUTPUT_MAX);
-        char program[64];
-        int code = 0;
-
         for (size_t i = 0; i < cmd->n; i++) {
                 if (i > 0)
                         putchar(' ');
                 print_word(cmd->argv[i]);
         }
         putchar('\n');
-        fflush(stdout);
-        if (!k->run)
+}
+
+/* With our environment, for who has an agent for ssh; it asks for a password at the terminal. */
+static int carry_out(const struct copy *k, const struct command *cmd)
+{
+        if (!k->run) {
+                print_command(cmd);
                 return 0;
-        snprintf(program, sizeof program, "/usr/bin/%s", cmd->argv[0]);
-        cmd->argv[0] = program;
-        int r = child_program(cmd->argv, NULL, RUN_MS, NULL, &out, &code);
-        if (r == 0 && code == 0)
+        }
+        int r = run_shown(cmd->argv, NULL, RUN_MS);
+        if (r == 0)
                 return 0;
-        fprintf(stderr, "%sinit: %s: %s\n", buf_str(&out), program,
-                r < 0 ? strerror(-r) : "it failed; paste the line above to see why");
+        fprintf(stderr, "init: %s: %s\n", cmd->argv[0],
+                r < 0 ? strerror(-r) : "it failed; mend that and say the same again");
         return -EIO;
 }
 

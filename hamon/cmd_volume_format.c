@@ -163,6 +163,27 @@ static int look_child(void *arg)
         return r;
 }
 
+static int blank_child(void *arg)
+{
+        const struct look *l = arg;
+
+        return volume_dev_blank(l->device);
+}
+
+/* No name that libblkid knows is not yet nothing: a partition table, somebody's own format. */
+static int prove_blank(struct step *s, struct look *l)
+{
+        int r = STEP_CHILD(s, blank_child, l, DEVICE_MS);
+
+        if (r == -ENOTEMPTY)
+                return step_end(s, STEP_FAILED,
+                                "there is no file system on %s, but something is, and nothing is "
+                                "ever wiped here. If nobody needs it: wipefs -a %s && dd "
+                                "if=/dev/zero of=%s bs=1M count=4",
+                                l->device, l->device, l->device);
+        return r < 0 ? step_end_error(s, r, l->device) : 0;
+}
+
 int volume_format_run(struct step *s)
 {
         CLEANUP(buf_done) struct buf out = BUF(OUTPUT);
@@ -198,6 +219,9 @@ int volume_format_run(struct step *s)
                         l.device, l.found);
         if (r != -ENODATA)
                 return step_end_error(s, r, l.device);
+        r = prove_blank(s, &l);
+        if (r != 0)
+                return r;
         r = tool(s, &w, w.tools->make, &out);
         if (r != 0)
                 return tool_failed(s, w.tools->make[0], r, &out);

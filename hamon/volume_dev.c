@@ -98,3 +98,38 @@ int volume_dev_look(const char *path, const char *uuid, const char *fstype, char
                 return errno == ENXIO || errno == ENODEV ? -ENOENT : -errno;
         return identify(fd, uuid, fstype, found, size);
 }
+
+/* ---- is there anything at all ---- */
+
+enum { CHUNK = 64 * 1024, HEAD = 4 * 1024 * 1024, TAIL = 1024 * 1024 };
+
+static int are_noughts(int fd, off_t from, off_t to)
+{
+        char chunk[CHUNK];
+
+        while (from < to) {
+                ssize_t n = pread(fd, chunk, (size_t)MIN((off_t)sizeof chunk, to - from), from);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return n < 0 ? -errno : -EIO;
+                if (*chunk != 0 || memcmp(chunk, chunk + 1, (size_t)n - 1) != 0)
+                        return -ENOTEMPTY;
+                from += n;
+        }
+        return 0;
+}
+
+int volume_dev_blank(const char *path)
+{
+        CLEANUP(closep) int fd = -1;
+        uint64_t size;
+        int r = open_alone(path, &fd);
+
+        if (r < 0)
+                return r;
+        if (ioctl(fd, BLKFLSBUF, 0) < 0 || ioctl(fd, BLKGETSIZE64, &size) < 0)
+                return -errno;
+        r = are_noughts(fd, 0, MIN((off_t)size, HEAD));
+        return r < 0 ? r : are_noughts(fd, MAX((off_t)size - TAIL, 0), (off_t)size);
+}

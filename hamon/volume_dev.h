@@ -21,3 +21,7 @@ int volume_dev_check(const char *path, const char *uuid, const char *fstype, cha
  * nobody who needs it alone is in the way of this. What is told is only what was there once. */
 int volume_dev_look(const char *path, const char *uuid, const char *fstype, char *found,
                     size_t size);
+
+/* Free, and nothing but noughts where every file system, partition table and container keeps what
+ * it is known by: in its first MiBs and its last. -ENOTEMPTY: somebody's data, of whatever kind. */
+int volume_dev_blank(const char *path);

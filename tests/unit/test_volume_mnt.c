@@ -156,6 +156,11 @@ static void devices(void **unused)
                 assert_string_equal(found, rows[i].found);
         }
 
+        assert_int_equal(volume_dev_blank(empty.device), 0);
+        assert_int_equal(volume_dev_blank(ext.device), -ENOTEMPTY);
+        assert_int_equal(volume_dev_blank(swap.device), -ENOTEMPTY);
+        assert_int_equal(volume_dev_blank("/dev/no-such-disk"), -ENOENT);
+
         const char *where = at(&dir, "held");
         assert_int_equal(mkdir(where, 0700), 0);
         assert_int_equal(volume_dev_free(ext.device), 0);

@@ -111,16 +111,11 @@ static int old_passwords(struct step *s)
 
 static int put_back(struct move *m)
 {
-        static const char *const UP[] = { "up", "--no-start", NULL };
-        int r = move_remove(m); /* it was made to have the volumes; its volumes go aside now */
+        int r = 0;
 
         for (size_t i = 0; r == 0 && i < m->n; i++)
-                if (m->volumes[i].kept_full)
+                if (m->volumes[i].kept_full && m->volumes[i].is == MOVE_LOCAL)
                         r = move_keep(m->step, &m->volumes[i], "-from-ha");
-        if (r == 0)
-                r = move_compose(m, UP);
-        if (r == 0)
-                r = move_remove(m);
         if (r == 0)
                 r = look_again(m);
         for (size_t i = 0; r == 0 && i < m->n; i++)
@@ -169,7 +164,7 @@ static int away(struct move *m, bool kept)
                 r = unbind_all(m);
         if (r == 0)
                 r = undo_init(m->step);
-        if (r == 0)
+        if (r == 0 && !kept)
                 r = move_compose(m, MAKE);
         if (r == 0)
                 r = look_again(m);

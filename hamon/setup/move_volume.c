@@ -176,12 +176,31 @@ int move_keep(struct step *s, struct move_volume *v, const char *suffix)
         return r;
 }
 
+/* As compose would, but empty: a container made on it would first get what the image has there. */
+static int make_ordinary(struct step *s, struct move_volume *v)
+{
+        char project[128], volume[MOVE_NAME];
+
+        snprintf(project, sizeof project, "com.docker.compose.project=%s",
+                 s->config.docker.project);
+        snprintf(volume, sizeof volume, "com.docker.compose.volume=%s", v->row->name);
+        const char *const make[] = { "docker",  "volume", "create", "--label", project,
+                                     "--label", volume,   v->name,  NULL };
+        if (run_shown(make, NULL, DOCKER_MS) != 0)
+                return failed(s, "could not be made", v->name);
+        return inspect(s, v->name, v->where, sizeof v->where, NULL);
+}
+
 int move_put_back(struct step *s, struct move_volume *v)
 {
         int r = 0;
 
         if (!v->kept_full)
                 return 0;
+        if (v->is == MOVE_ABSENT)
+                r = make_ordinary(s, v);
+        if (r != 0)
+                return r;
         if (move_is_empty(v->where) != 1)
                 return failed(s, "is not empty, so nothing is put back into it", v->name);
         r = swap_content(s, v->name, v->kept_where, v->where);

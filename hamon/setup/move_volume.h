@@ -43,7 +43,7 @@ int move_is_empty(const char *dir);
 
 /* Its content into NAME<suffix>, and the volume itself away. Again after any end. */
 int move_keep(struct step *s, struct move_volume *v, const char *suffix);
-/* The other way: what is in NAME-before-ha into it again, which must be empty by now. */
+/* The other way: what is in NAME-before-ha into it again, which is absent or empty by now. */
 int move_put_back(struct step *s, struct move_volume *v);
 /* Remove a bound volume: Docker's name for it, not its content. */
 int move_unbind(struct step *s, struct move_volume *v);

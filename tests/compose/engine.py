@@ -60,7 +60,7 @@ def images():
         write(f"{root}/{path}/of-the-image", "")
     run("tar", "-C", root, "-cf", ours, ".")
     for name, tar, more in (("mailrig:test", mail, []), ("tinyrig:test", ours, []),
-                            ("tinyrig:unbound", ours, ["--change", "HEALTHCHECK --interval=30s CMD true"])):
+                            ("tinyrig:unbound", ours, ["--change", "HEALTHCHECK --interval=2s CMD true"])):
         with open(tar, "rb") as f:
             run("docker", "import", *more, "-", name, stdin=f)
 

@@ -136,6 +136,14 @@ static void get_dummy(const struct ask *a)
         buf_adds(a->out, is_v6(own_address(a->c, &me)) ? "2001:db8::51/128" : "192.0.2.51/32");
 }
 
+/* IPv6 has none. */
+static void get_scope(const struct ask *a)
+{
+        struct cluster_node me;
+
+        buf_adds(a->out, is_v6(own_address(a->c, &me)) ? "" : "host");
+}
+
 static void get_process(const struct ask *a)
 {
         buf_adds(a->out, a->c->keepalived.track_process ? "yes" : "");
@@ -297,6 +305,7 @@ static const struct value {
         { "vrrp.interface", "[keepalived] interface", get_interface, 0 },
         { "vrrp.instance", "[keepalived] instance", get_instance, 0 },
         { "vrrp.dummy", "[node] address", get_dummy, 0 },
+        { "vrrp.scope", "[node] address", get_scope, 0 },
         { "vrrp.process", "[keepalived] track_process", get_process, 0 },
         { "check.seconds", "[check] timeout", get_check_seconds, 0 },
         { "peer.port", "[peer] listen", get_peer_port, 0 },

@@ -10,7 +10,14 @@
 #include <string.h>
 #include <sysexits.h>
 
-enum { MINUTE = 60000, LOOK_AGAIN = 50, PROOF = 5000, ONE_UMOUNT = 20000, LABEL_WAIT = 10000 };
+enum {
+        MINUTE = 60000,
+        LOOK_AGAIN = 50,
+        PROOF = 5000,
+        ONE_UMOUNT = 20000,
+        LABEL_WAIT = 10000,
+        LOOK_OURS = 15000
+};
 
 /* ---- the place ---- */
 
@@ -46,6 +53,29 @@ int volume_prove_free(struct step *s, const char *device, msec_t at_most)
 
         str_copy(p.device, sizeof p.device, device);
         return STEP_CHILD(s, prove, &p, at_most);
+}
+
+int volume_prove_ours(struct step *s, const struct volume_place *place)
+{
+        struct step_seen me, volume;
+        int r = step_provider(s, (enum config_provider)s->config.volume.provider);
+
+        if (r != 0)
+                return r;
+        step_own_server(s, &me);
+        if (!step_went_well(&me))
+                return step_end_provider(s, &me);
+        step_operate(s, s->provider->ops->volume_get, (struct provider_request){ .id = place->id },
+                     LOOK_OURS, &volume);
+        if (!step_went_well(&volume))
+                return step_end_provider(s, &volume);
+        const char *holder = volume.seen.volume.server;
+        if (!*holder || strcmp(holder, me.seen.server.id) == 0)
+                return 0;
+        return step_end(s, STEP_FAILED,
+                        "the volume is attached to server %s: while another one has it, nothing is "
+                        "done with it here",
+                        holder);
 }
 
 /* ---- umount ---- */

@@ -15,6 +15,9 @@ int volume_place(struct step *s, struct volume_place *ret);
  * -ETIMEDOUT it does not answer. */
 int volume_prove_free(struct step *s, const char *device, msec_t at_most);
 
+/* The provider says that no other server has it. 0, or an exit code and a sentence was said. */
+int volume_prove_ours(struct step *s, const struct volume_place *place);
+
 int volume_attach_run(struct step *s);
 int volume_detach_run(struct step *s);
 int volume_mount_run(struct step *s);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OUTPUT = 16 * 1024, DEVICE_MS = 15000, LOOK_MS = 15000, AGAIN_US = 100000 };
+enum { OUTPUT = 16 * 1024, DEVICE_MS = 15000, AGAIN_US = 100000 };
 
 /* What makes, grows and checks a type of file system. {d}: device, {m}: mount point, {u}: UUID. */
 static const struct tools {
@@ -82,28 +82,6 @@ static int tool_failed(struct step *s, const char *name, int r, struct buf *out)
         return step_end(s, STEP_FAILED, "%s: exit status %d: %s", name, r, buf_str(out));
 }
 
-/* Attached here or to nobody: the provider is asked, not hamon.conf. */
-static int prove_ours(struct step *s, const struct work *w)
-{
-        struct step_seen me, volume;
-        int r = step_provider(s, (enum config_provider)s->config.volume.provider);
-
-        if (r != 0)
-                return r;
-        step_own_server(s, &me);
-        if (!step_went_well(&me))
-                return step_end_provider(s, &me);
-        step_operate(s, s->provider->ops->volume_get,
-                     (struct provider_request){ .id = w->place.id }, LOOK_MS, &volume);
-        if (!step_went_well(&volume))
-                return step_end_provider(s, &volume);
-        const char *holder = volume.seen.volume.server;
-        if (*holder && strcmp(holder, me.seen.server.id) != 0)
-                return step_end(s, STEP_FAILED, "the volume is attached to server %s: do it there",
-                                holder);
-        return 0;
-}
-
 static int prove_unmounted(struct step *s, const struct work *w)
 {
         struct volume_mnt m;
@@ -120,24 +98,6 @@ static int prove_unmounted(struct step *s, const struct work *w)
                 return step_end(s, STEP_FAILED, "something on this node still holds %s",
                                 w->place.device);
         return r == 0 ? 0 : step_end_error(s, r, w->place.device);
-}
-
-static int confirm(struct step *s, const char *question)
-{
-        char answer[16] = "";
-
-        if (s->flags & STEP_YES)
-                return 0;
-        if (!isatty(STDIN_FILENO))
-                return step_end(s, STEP_FAILED, "this asks first; without a terminal add --yes");
-        printf("%s (y/n)? ", question);
-        fflush(stdout);
-        if (fgets(answer, sizeof answer, stdin) && (*answer == 'y' || *answer == 'Y')) {
-                s->pulse = clock_ms();
-                s->deadline = s->pulse + s->timeout;
-                return 0;
-        }
-        return step_end(s, STEP_FAILED, "not confirmed; nothing was changed");
 }
 
 static int attach(struct step *s)
@@ -195,9 +155,9 @@ int volume_format_run(struct step *s)
                 return step_end(s, STEP_FAILED,
                                 "[volume] uuid is empty: hamon init chooses one for all nodes");
         if (r == 0)
-                r = prove_ours(s, &w);
+                r = volume_prove_ours(s, &w.place);
         if (r == 0)
-                r = confirm(s, "A new file system on the shared volume. Go on");
+                r = step_agree(s, "A new file system on the shared volume. Go on");
         if (r == 0)
                 r = attach(s);
         if (r == 0)
@@ -262,11 +222,11 @@ int volume_check_run(struct step *s)
         int r = begin(s, &w);
 
         if (r == 0)
-                r = prove_ours(s, &w);
+                r = volume_prove_ours(s, &w.place);
         if (r == 0)
-                r = confirm(s,
-                            "No other node may mount the volume meanwhile (hamon maintenance on, "
-                            "on all). Check it now");
+                r = step_agree(
+                        s, "No other node may mount the volume meanwhile (hamon maintenance on, "
+                           "on all). Check it now");
         if (r == 0)
                 r = attach(s);
         if (r == 0)

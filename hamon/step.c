@@ -147,6 +147,23 @@ bool step_confirm(struct step *s, const char *fmt, ...)
         return true;
 }
 
+int step_agree(struct step *s, const char *question)
+{
+        char answer[16] = "";
+
+        if (s->flags & (STEP_YES | STEP_DRY))
+                return 0;
+        if (!isatty(STDIN_FILENO))
+                return step_end(s, STEP_FAILED, "this asks first; without a terminal add --yes");
+        printf("%s (y/n)? ", question);
+        fflush(stdout);
+        if (!fgets(answer, sizeof answer, stdin) || (*answer != 'y' && *answer != 'Y'))
+                return step_end(s, STEP_FAILED, "not confirmed; nothing was changed");
+        s->pulse = clock_ms(); /* a person may think as long as they like */
+        s->deadline = s->pulse + s->timeout;
+        return 0;
+}
+
 msec_t step_left(const struct step *s, msec_t at_most)
 {
         return MAX(1, MIN(s->deadline - clock_ms(), at_most));

@@ -119,6 +119,9 @@ void step_note(const struct step *s, const char *fmt, ...) PRINTF(2, 3);
 /* With --no-lease and without --yes: ask the person. False: "no". True at once otherwise. */
 bool step_confirm(struct step *s, const char *fmt, ...) PRINTF(2, 3);
 
+/* Ask whether to go on, unless --yes or --dry-run. 0, or an exit code and a sentence was said. */
+int step_agree(struct step *s, const char *question);
+
 msec_t step_left(const struct step *s, msec_t at_most); /* of its time; at least 1 */
 
 /* The clock is looked at; a jump since the last look means this node was frozen. */

@@ -17,7 +17,6 @@
 
 enum {
         HOURS = 3600 * 1000,
-        LOOK_MS = 15000,
         DOCKER_MS = 120000,
         DAEMON_MS = 1000,
         MARKER_MS = 30000,
@@ -51,47 +50,7 @@ int move_begin(struct move *m, struct step *s)
         return r;
 }
 
-int move_confirm(struct move *m, const char *question)
-{
-        char answer[16] = "";
-
-        if (m->dry || (m->step->flags & STEP_YES))
-                return 0;
-        if (!isatty(STDIN_FILENO))
-                return step_end(m->step, STEP_FAILED,
-                                "this asks first; without a terminal add --yes");
-        printf("%s (y/n)? ", question);
-        fflush(stdout);
-        if (fgets(answer, sizeof answer, stdin) && (*answer == 'y' || *answer == 'Y'))
-                return 0;
-        return step_end(m->step, STEP_FAILED, "not confirmed; nothing was changed");
-}
-
 /* ---- the shared volume ---- */
-
-int move_is_free(struct move *m)
-{
-        struct step *s = m->step;
-        struct step_seen me, volume;
-        int r = step_provider(s, (enum config_provider)s->config.volume.provider);
-
-        if (r != 0)
-                return r;
-        step_own_server(s, &me);
-        if (!step_went_well(&me))
-                return step_end_provider(s, &me);
-        step_operate(s, s->provider->ops->volume_get,
-                     (struct provider_request){ .id = m->place.id }, LOOK_MS, &volume);
-        if (!step_went_well(&volume))
-                return step_end_provider(s, &volume);
-        const char *holder = volume.seen.volume.server;
-        if (!*holder || strcmp(holder, me.seen.server.id) == 0)
-                return 0;
-        return step_end(s, STEP_FAILED,
-                        "the volume is attached to server %s: while another one has it, nothing is "
-                        "moved here",
-                        holder);
-}
 
 static int own_step(struct move *m, const char *kind, const char *verb, bool no_lease)
 {

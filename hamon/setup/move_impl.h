@@ -16,11 +16,6 @@ struct move {
 
 /* May anything be done here: no daemon runs, the places are known; and what there is. */
 int move_begin(struct move *m, struct step *s);
-/* Ask, unless --yes. */
-int move_confirm(struct move *m, const char *question);
-
-/* Is the shared volume free for us: attached to nobody, or to this server? */
-int move_is_free(struct move *m);
 /* Attach and mount it, without a lease: nobody leads while this runs. */
 int move_mount(struct move *m);
 int move_umount(struct move *m);

@@ -139,11 +139,12 @@ static int is_nothing_kept(struct move *m)
 static int fill(struct move *m)
 {
         char marker[256] = "", mine[128];
-        int r = move_is_free(m);
+        int r = volume_prove_ours(m->step, &m->place);
 
         if (r == 0)
-                r = move_confirm(m, "Mailcow's mail goes from here to the shared volume. Mailcow "
-                                    "stops for the end of it. Go on");
+                r = step_agree(m->step,
+                               "Mailcow's mail goes from here to the shared volume. Mailcow "
+                               "stops for the end of it. Go on");
         if (r == 0)
                 r = move_mount(m);
         if (r == 0 && !m->dry)
@@ -243,10 +244,9 @@ int move_in_run(struct step *s)
         if (r == 0 && m.dry)
                 return say_plan(&m, from_here);
         if (r == 0 && !was_bound)
-                r = from_here
-                            ? fill(&m)
-                            : move_confirm(&m, "Mailcow stops here, and what it has is put aside: "
-                                               "its data will be the cluster's. Go on");
+                r = from_here ? fill(&m)
+                              : step_agree(s, "Mailcow stops here, and what it has is put aside: "
+                                              "its data will be the cluster's. Go on");
         if (r == 0 && !was_bound && !from_here)
                 r = move_stop(&m);
         if (r == 0 && !was_bound)

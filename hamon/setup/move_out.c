@@ -208,14 +208,13 @@ int move_out_run(struct step *s)
         if (!*word && !is_in(&m))
                 return step_end(s, STEP_ALREADY, "Mailcow's volumes are this server's own");
         if (!kept)
-                r = move_is_free(&m);
+                r = volume_prove_ours(s, &m.place);
         if (r == 0 && m.dry)
                 return say_plan(&m, kept);
         if (r == 0 && !*word)
-                r = move_confirm(&m,
-                                 kept ? "Mailcow goes back to what this server had before. Go on"
-                                      : "Mailcow becomes this server's own again, with the "
-                                        "mail of the shared volume. Go on");
+                r = step_agree(s, kept ? "Mailcow goes back to what this server had before. Go on"
+                                       : "Mailcow becomes this server's own again, with the "
+                                         "mail of the shared volume. Go on");
         if (r == 0)
                 r = begin_way(s, kept);
         if (r == 0)

@@ -79,7 +79,7 @@ static void words(void **unused)
 {
         (void)unused;
         STEP(64, "usage: hamon volume attach|detach", "volume");
-        STEP(64, "usage: hamon volume", "volume", "format");
+        STEP(64, "usage: hamon volume", "volume", "wipe");
         STEP(64, "usage: hamon ip assign", "ip", "--json");
         STEP(64, "volume attach: unexpected argument: --fast", "volume", "attach", "--fast");
         STEP(64, "unexpected argument: --no-lease", "volume", "umount", "--no-lease", "--yes");

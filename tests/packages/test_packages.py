@@ -160,7 +160,7 @@ class Root(unittest.TestCase):
         for unit in glob.glob(top + "/lib/systemd/system/*"):
             write(unit, read(unit).replace("Description=", "Description=old "))
         write(f"{top}/usr/share/{name}-was-here", "")
-        run("dpkg-deb", "--root-owner-group", "-b", top, f"{BOX}/base/debs/{name}-previous.deb")
+        run("dpkg-deb", "-Znone", "--root-owner-group", "-b", top, f"{BOX}/base/debs/{name}-previous.deb")
 
     def setUp(self):
         self.dir = f"{BOX}/{self.id()}"
@@ -190,7 +190,7 @@ class Root(unittest.TestCase):
         return os.path.lexists(self.root + path)
 
     def installed(self, name):
-        return self.sh("dpkg-query", "-W", "-f", "${db:Status-Abbrev}", name, ok=None).startswith("ii")
+        return self.sh("dpkg-query", "-W", "-f", "${db:Status-Abbrev}", name, ok=None)[1:2] == "i"
 
 
 class Life(Root):
@@ -300,7 +300,7 @@ class Machine(Root):
         self.boot.kill()
         self.boot.wait(60)
 
-    def wait_for(self, what, condition, seconds=120):
+    def wait_for(self, what, condition, seconds=600):
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end or self.boot.poll() is not None:

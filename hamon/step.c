@@ -136,8 +136,7 @@ bool step_confirm(struct step *s, const char *fmt, ...)
         va_end(ap);
         fprintf(stderr, "%s\nNobody keeps another node from doing the same now. Go on? (yes/no) ",
                 text);
-        if (!fgets(answer, sizeof answer, stdin) ||
-            (strcmp(answer, "yes\n") != 0 && strcmp(answer, "y\n") != 0)) {
+        if (!fgets(answer, sizeof answer, stdin) || strcmp(answer, "yes\n") != 0) {
                 s->refused = -EPERM;
                 str_copy(s->why, sizeof s->why, "not confirmed; nothing was changed");
                 return false;

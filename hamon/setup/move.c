@@ -192,7 +192,7 @@ static int containers(struct move *m, struct buf *text, const char *ret[MAX_CONT
 static int with_all(struct move *m, const char *const *verb, size_t n_verb)
 {
         CLEANUP(buf_done) struct buf text = BUF(IDS);
-        const char *words[MAX_CONTAINERS + 8], *ids[MAX_CONTAINERS + 1];
+        const char *words[MAX_CONTAINERS + 8], *ids[MAX_CONTAINERS + 1] = { NULL };
         int r = containers(m, &text, ids);
         size_t n = 0;
 

@@ -32,12 +32,11 @@ static int failed(struct step *s, const char *what, const char *name)
 int move_is_empty(const char *dir)
 {
         DIR *d = opendir(dir);
-        struct dirent *e;
         int n = 0;
 
         if (!d)
                 return errno == ENOENT ? 1 : -errno;
-        while (n <= 2 && (e = readdir(d)))
+        while (n <= 2 && readdir(d))
                 n++;
         closedir(d);
         return n <= 2;
@@ -153,7 +152,7 @@ static int make_kept(struct step *s, const char *name, char *where, size_t size)
 
 int move_keep(struct step *s, struct move_volume *v, const char *suffix)
 {
-        char kept[MOVE_NAME + 16], where[4096];
+        char kept[MOVE_NAME + 16], where[4096] = "";
         int r, empty = move_is_empty(v->where);
 
         snprintf(kept, sizeof kept, "%s%s", v->name, suffix);

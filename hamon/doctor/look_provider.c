@@ -3,8 +3,8 @@
  * before anybody looks at the number, and with a read-write token there is nothing to change. */
 #include "hamon/ask.h"
 #include "hamon/doctor/doctor.h"
+#include "lib/json.h"
 #include "lib/secret.h"
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,26 +20,9 @@ struct cloud {
         bool holder_known;   /* it is one of ours, or none */
 };
 
-static void delete_json(cJSON **j)
-{
-        cJSON_Delete(*j);
-}
-
-static const cJSON *field(const cJSON *o, const char *name)
-{
-        return cJSON_GetObjectItemCaseSensitive(o, name);
-}
-
-static const char *text(const cJSON *o, const char *name)
-{
-        const char *s = cJSON_GetStringValue(field(o, name));
-
-        return s ? s : "";
-}
-
 static void number(const cJSON *o, const char *name, char ret[NAME])
 {
-        const cJSON *n = field(o, name);
+        const cJSON *n = json_field(o, name);
 
         *ret = '\0';
         if (cJSON_IsNumber(n))
@@ -101,7 +84,7 @@ static bool look_token(struct cloud *c)
         struct flaw *f;
 
         int e = ask(c, "POST", "/volumes/0/actions/change_protection", &a, &j);
-        const char *code = text(field(j, "error"), "code");
+        const char *code = json_word(json_field(j, "error"), "code");
         bool refused = a.status == 401 || str_eq(code, "unauthorized");
         if (e < 0) {
                 f = found(d, F_TOKEN, "the API does not answer: %s", a.message);
@@ -134,7 +117,7 @@ static bool look_token(struct cloud *c)
 static void judge_protection(struct doctor *d, const cJSON *o, const char *what, const char *id,
                              const char *verb)
 {
-        if (cJSON_IsTrue(field(field(o, "protection"), "delete")))
+        if (cJSON_IsTrue(json_field(json_field(o, "protection"), "delete")))
                 return;
         struct flaw *f =
                 found(d, F_PROTECTION, "%s %s is not protected from being deleted", what, id);
@@ -152,8 +135,8 @@ static void look_volume(struct cloud *c)
         if (d->config.volume.provider != CONFIG_HETZNER)
                 return;
         snprintf(path, sizeof path, "/volumes/%s", found_word(d->config.volume.id));
-        CLEANUP(delete_json) cJSON *j = get(c, path, &status);
-        const cJSON *v = field(j, "volume");
+        CLEANUP(json_freep) cJSON *j = get(c, path, &status);
+        const cJSON *v = json_field(j, "volume");
         if (status == 404) {
                 struct flaw *f =
                         found(d, F_VOLUME_NONE, "there is no volume %s in the token's project",
@@ -163,7 +146,7 @@ static void look_volume(struct cloud *c)
         }
         if (!cJSON_IsObject(v))
                 return;
-        str_copy(c->location, sizeof c->location, text(field(v, "location"), "name"));
+        str_copy(c->location, sizeof c->location, json_word(json_field(v, "location"), "name"));
         number(v, "server", c->holder);
         c->holder_known = !*c->holder;
         judge_protection(d, v, "volume", d->config.volume.id, "volume");
@@ -187,8 +170,8 @@ static void look_ip(struct cloud *c, const char *id)
         int status;
 
         snprintf(path, sizeof path, "/floating_ips/%s", found_word(id));
-        CLEANUP(delete_json) cJSON *j = get(c, path, &status);
-        const cJSON *ip = field(j, "floating_ip");
+        CLEANUP(json_freep) cJSON *j = get(c, path, &status);
+        const cJSON *ip = json_field(j, "floating_ip");
         if (status == 404) {
                 f = found(d, F_IP_NONE, "there is no floating IP %s in the token's project", id);
                 found_at_key(d, f, &d->config.ip.id);
@@ -196,10 +179,10 @@ static void look_ip(struct cloud *c, const char *id)
         }
         if (!cJSON_IsObject(ip))
                 return;
-        snprintf(address, sizeof address, "%.*s", (int)strcspn(text(ip, "ip"), "/"),
-                 text(ip, "ip"));
+        snprintf(address, sizeof address, "%.*s", (int)strcspn(json_word(ip, "ip"), "/"),
+                 json_word(ip, "ip"));
         /* Of an IPv6 network any address may be chosen. */
-        if (str_eq(text(ip, "type"), "ipv4") && !listed(&d->config, address)) {
+        if (str_eq(json_word(ip, "type"), "ipv4") && !listed(&d->config, address)) {
                 f = found(d, F_IP_ADDRESS, "floating IP %s is %s, which [ip] address does not name",
                           id, address);
                 found_at_key(d, f, &d->config.ip.address);
@@ -216,8 +199,8 @@ static void look_server(struct cloud *c, const char *name)
         int status;
 
         snprintf(path, sizeof path, "/servers?name=%s", found_word(name));
-        CLEANUP(delete_json) cJSON *j = get(c, path, &status);
-        const cJSON *s = cJSON_GetArrayItem(field(j, "servers"), 0);
+        CLEANUP(json_freep) cJSON *j = get(c, path, &status);
+        const cJSON *s = cJSON_GetArrayItem(json_field(j, "servers"), 0);
         if (status != 200)
                 return;
         if (!s) {
@@ -232,9 +215,9 @@ static void look_server(struct cloud *c, const char *name)
         }
         number(s, "id", id);
         c->holder_known = c->holder_known || str_eq(id, c->holder);
-        const char *location = text(field(s, "location"), "name");
+        const char *location = json_word(json_field(s, "location"), "name");
         if (!*location) /* older answers */
-                location = text(field(field(s, "datacenter"), "location"), "name");
+                location = json_word(json_field(json_field(s, "datacenter"), "location"), "name");
         if (!*c->location || str_eq(location, c->location))
                 return;
         f = found(d, F_SERVER_LOCATION, "server %s is in %s, the volume in %s", name, location,

@@ -2,8 +2,8 @@
 #include "hamon/setup/cloud.h"
 
 #include "hamon/ask.h"
+#include "lib/json.h"
 #include "lib/secret.h"
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <string.h>
 
@@ -16,23 +16,6 @@ struct cloud {
         int error; /* the API could not be asked */
         char why[256];
 };
-
-static void delete_json(cJSON **j)
-{
-        cJSON_Delete(*j);
-}
-
-static const cJSON *field(const cJSON *o, const char *name)
-{
-        return cJSON_GetObjectItemCaseSensitive(o, name);
-}
-
-static const char *text(const cJSON *o, const char *name)
-{
-        const char *s = cJSON_GetStringValue(field(o, name));
-
-        return s ? s : "";
-}
 
 static bool is_number(const char *s)
 {
@@ -81,9 +64,9 @@ static const cJSON *find(struct cloud *c, const char *plural, const char *singul
                 buf_add_percent(&path, id);
         }
         *ret_all = call(c, "GET", buf_str(&path), &status);
-        const cJSON *found = is_number(id) ? field(*ret_all, singular)
-                                           : cJSON_GetArrayItem(field(*ret_all, plural), 0);
-        if (cJSON_IsObject(found) && cJSON_IsNumber(field(found, "id")))
+        const cJSON *found = is_number(id) ? json_field(*ret_all, singular)
+                                           : cJSON_GetArrayItem(json_field(*ret_all, plural), 0);
+        if (cJSON_IsObject(found) && cJSON_IsNumber(json_field(found, "id")))
                 return found;
         if (status == 401)
                 buf_addf(c->errors, "%s does not know this token\n", c->api_url);
@@ -97,7 +80,7 @@ static const cJSON *find(struct cloud *c, const char *plural, const char *singul
 
 static void number(const cJSON *o, char ret[NAME])
 {
-        snprintf(ret, NAME, "%.0f", field(o, "id")->valuedouble);
+        snprintf(ret, NAME, "%.0f", json_field(o, "id")->valuedouble);
 }
 
 static int put(struct answers *a, const void *slot, const char *value)
@@ -109,7 +92,7 @@ static int put(struct answers *a, const void *slot, const char *value)
 
 static int resolve_volume(struct cloud *c, struct answers *a)
 {
-        CLEANUP(delete_json) cJSON *all = NULL;
+        CLEANUP(json_freep) cJSON *all = NULL;
         char id[NAME];
 
         const cJSON *v = find(c, "volumes", "volume", "volume", a->volume.id, &all);
@@ -122,10 +105,10 @@ static int resolve_volume(struct cloud *c, struct answers *a)
 /* An IPv4 address is its own; of an IPv6 network the first one is ours. */
 static void add_address(const cJSON *ip, struct buf *addresses)
 {
-        const char *s = text(ip, "ip");
+        const char *s = json_word(ip, "ip");
         int len = (int)strcspn(s, "/");
 
-        if (str_eq(text(ip, "type"), "ipv6"))
+        if (str_eq(json_word(ip, "type"), "ipv6"))
                 buf_addf(addresses, "%.*s1/128 ", len, s);
         else
                 buf_addf(addresses, "%.*s/32 ", len, s);
@@ -137,7 +120,7 @@ static int resolve_ips(struct cloud *c, struct answers *a)
         char id[NAME];
 
         for (size_t i = 0; i < a->ip.id.n; i++) {
-                CLEANUP(delete_json) cJSON *all = NULL;
+                CLEANUP(json_freep) cJSON *all = NULL;
                 const cJSON *ip =
                         find(c, "floating_ips", "floating_ip", "Floating IP", a->ip.id.v[i], &all);
                 if (!ip)
@@ -227,9 +210,9 @@ int cloud_token(const char *api_url, const char *token, struct buf *error)
                 return r;
         /* There is no volume 0: a read token is refused before anybody looks for it, and with one
          * that may write there is nothing to change. */
-        CLEANUP(delete_json)
+        CLEANUP(json_freep)
         cJSON *j = call(&c, "POST", "/volumes/0/actions/change_protection", &status);
-        const char *code = text(field(j, "error"), "code");
+        const char *code = json_word(json_field(j, "error"), "code");
         explicit_bzero(c.bearer, sizeof c.bearer);
         if (c.error < 0)
                 buf_addf(error, "%s does not answer: %s", api_url, c.why);

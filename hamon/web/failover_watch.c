@@ -4,7 +4,7 @@
 #include "hamon/web/failover_watch.h"
 
 #include "hamon/web/failovers.h"
-#include "hamon/web/json.h"
+#include "lib/json.h"
 #include "lib/log.h"
 #include <errno.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
 #include "hamon/web/health.h"
 
 #include "hamon/core/reason.h"
-#include "hamon/web/json.h"
 #include "lib/buf.h"
+#include "lib/json.h"
 #include <string.h>
 
 /* What people ask about, and by which checks it is judged. */

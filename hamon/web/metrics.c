@@ -2,7 +2,7 @@
  * goes away is news, a value that stands still is a lie. */
 #include "hamon/web/metrics.h"
 
-#include "hamon/web/json.h"
+#include "lib/json.h"
 #include <math.h>
 #include <string.h>
 

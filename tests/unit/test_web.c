@@ -2,7 +2,7 @@
  * other tests is what the daemon does. */
 #include "daemon_fixture.h"
 
-#include "hamon/web/json.h"
+#include "lib/json.h"
 #include <arpa/inet.h>
 
 static pid_t web;

@@ -1,8 +1,8 @@
 /* Each path in each situation: the status and the reason. The situations are a healthy master's
  * status with a few values changed; a monitor sees what stands here. */
-#include "hamon/web/json.h"
 #include "hamon/web/metrics.h"
 #include "hamon/web/routes.h"
+#include "lib/json.h"
 
 #include "harness.h"
 

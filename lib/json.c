@@ -1,5 +1,5 @@
 /* One step of the path after the other. */
-#include "hamon/web/json.h"
+#include "lib/json.h"
 
 #include <string.h>
 
@@ -36,4 +36,21 @@ double json_number(const cJSON *o, const char *path, double fallback)
 bool json_true(const cJSON *o, const char *path)
 {
         return cJSON_IsTrue(json_at(o, path));
+}
+
+const cJSON *json_field(const cJSON *o, const char *name)
+{
+        return cJSON_GetObjectItemCaseSensitive(o, name);
+}
+
+const char *json_word(const cJSON *o, const char *name)
+{
+        const char *s = cJSON_GetStringValue(json_field(o, name));
+
+        return s ? s : "";
+}
+
+void json_freep(cJSON **o)
+{
+        cJSON_Delete(*o);
 }

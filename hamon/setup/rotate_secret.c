@@ -27,7 +27,7 @@ static int read_both(const struct rotate *r, char **ret, char **ret_second)
 static void say_next(const struct rotate *r)
 {
         rotate_say_copy(r);
-        puts("    systemctl restart hamon; systemctl try-restart hamon-sync    # on every server\n"
+        puts("    systemctl restart hamon               # on every server\n"
              "and when all have it, on every server:\n"
              "    hamon rotate secret --finish");
 }
@@ -149,7 +149,7 @@ int rotate_secret_finish(const struct rotate *r)
         if (e < 0)
                 return e;
         printf("%s has the new secret alone. Now here:\n"
-               "    systemctl restart hamon; systemctl try-restart hamon-sync\n",
+               "    systemctl restart hamon\n",
                path);
         return 0;
 }

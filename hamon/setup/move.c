@@ -5,6 +5,7 @@
 
 #include "hamon/client.h"
 #include "hamon/setup/move_impl.h"
+#include "hamon/setup/peers.h"
 #include "hamon/setup/run.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -76,10 +77,16 @@ static int is_mounted(struct move *m, bool *ret)
 int move_mount(struct move *m)
 {
         bool mounted;
+        char other[64];
         int r = is_mounted(m, &mounted);
 
         if (r != 0 || mounted)
                 return r;
+        if (peers_answer(&m->step->config, other, sizeof other))
+                return step_end(m->step, STEP_FAILED,
+                                "hamon runs on %s, which may lead at any moment and take the same "
+                                "volume: stop it on every server first",
+                                other);
         r = own_step(m, "volume", "attach", true);
         return r == 0 ? own_step(m, "volume", "mount", true) : r;
 }

@@ -238,6 +238,16 @@ class Chaos:
             child.kill()
             child.wait()
 
+    def accuse(self, n):
+        """What must never be, and everything else that went wrong."""
+        for what in ("lost", "unexplained", "double_writers", "rejected"):
+            if n.get(what, 1):
+                self.bad.append("%s=%s" % (what, n.get(what, "unknown")))
+        if n.get("acked", 0) == 0:
+            self.bad.append("no mail was accepted at all")
+        for text in self.bad:
+            print("  FAILED: %s" % text)
+
     def summary(self, n):
         times = {}
         for row in self.struck:
@@ -254,13 +264,7 @@ class Chaos:
         print("  %d of %d faults interrupted mail; attachments=%d torn=%d writes=%d "
               "rejected=%d open=%d" % (len(every), len(self.struck), *(n.get(k, -1) for k in (
                   "attachments", "torn", "writes", "rejected", "open"))))
-        for what in ("lost", "unexplained", "double_writers", "rejected"):
-            if n.get(what, 1):
-                self.bad.append("%s=%s" % (what, n.get(what, "unknown")))
-        if n.get("acked", 0) == 0:
-            self.bad.append("no mail was accepted at all")
-        for text in self.bad:
-            print("  FAILED: %s" % text)
+        self.accuse(n)
         if self.args.times:
             with open(self.args.times, "w") as f:
                 json.dump(times, f)
@@ -282,17 +286,8 @@ class Chaos:
         print("  logs: %s" % self.dir)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rig", required=True)
-    parser.add_argument("--sut", choices=sut.SUTS, default="hamon")
-    parser.add_argument("--faults", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--dir", required=True)
-    parser.add_argument("--times", help="file for the recovery times of each class, as JSON")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    chaos = Chaos(parser.parse_args())
+def carry_out(chaos):
+    """All of it, whatever comes in between. The exit code."""
     try:
         chaos.run()
         numbers = chaos.end()
@@ -304,6 +299,19 @@ def main():
     else:
         shutil.rmtree(chaos.dir)
     return 1 if chaos.bad else 0
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rig", required=True)
+    parser.add_argument("--sut", choices=sut.SUTS, default="hamon")
+    parser.add_argument("--faults", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--dir", required=True)
+    parser.add_argument("--times", help="file for the recovery times of each class, as JSON")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    return carry_out(Chaos(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import argparse
 import glob
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -218,18 +217,7 @@ def main():
     parser.add_argument("--dir", required=True)
     args = parser.parse_args()
     args.sut, args.only, args.times = "hamon", "", None
-    loss = PowerLoss(args)
-    try:
-        loss.run()
-        numbers = loss.end()
-    finally:
-        loss.stop()
-    loss.summary(numbers)
-    if loss.bad or os.environ.get("KEEP"):
-        loss.keep()
-    else:
-        shutil.rmtree(loss.dir)
-    return 1 if loss.bad else 0
+    return chaos.carry_out(PowerLoss(args))
 
 
 if __name__ == "__main__":

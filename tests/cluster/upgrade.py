@@ -107,13 +107,7 @@ class Upgrade(chaos.Chaos):
             for ms in self.times.get(klass, [10 ** 9]):
                 if ms > most:
                     self.bad.append("%s: %d ms, and at most %d are as they should be" % (klass, ms, most))
-        for what in ("lost", "unexplained", "double_writers", "rejected"):
-            if n.get(what, 1):
-                self.bad.append("%s=%s" % (what, n.get(what, "unknown")))
-        if n.get("acked", 0) == 0:
-            self.bad.append("no mail was accepted at all")
-        for text in self.bad:
-            print("  FAILED: %s" % text)
+        self.accuse(n)
         print("planned_ms=%s hamon_ms=%s standby_ms=%s mailcow_ms=%s acked=%d lost=%d duplicates=%d unexplained=%d "
               "double_writers=%d" % (*("/".join(map(str, self.times.get(k, ["-"]))) for k in (
                   "planned", "hamon", "standby", "mailcow")), *(n.get(k, -1) for k in (
@@ -126,18 +120,7 @@ def main():
         parser.add_argument(flag, required=True)
     args = parser.parse_args()
     args.seed = random.randrange(10 ** 6)
-    run = Upgrade(args)
-    n = {}
-    try:
-        run.run()
-        n = run.end()
-    finally:
-        run.stop()
-    run.summary(n)
-    if run.bad:
-        run.keep()
-        print("logs: %s" % run.dir)
-    return 1 if run.bad else 0
+    return chaos.carry_out(Upgrade(args))
 
 
 if __name__ == "__main__":

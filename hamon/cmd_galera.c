@@ -23,16 +23,6 @@ static const char *const COPY_USER_SQL[] = {
 
 /* ---- the other nodes ---- */
 
-static bool is_named(const char *list, const char *name)
-{
-        size_t len = strlen(name);
-
-        for (const char *p = list ? list : ""; *p; p += strcspn(p, ","), p += *p == ',')
-                if (strncmp(p, name, len) == 0 && (p[len] == ',' || p[len] == '\0'))
-                        return true;
-        return false;
-}
-
 static bool is_me(const struct step *s, size_t i)
 {
         return (int)i == config_cluster_rank(&s->config);
@@ -43,7 +33,7 @@ static int nobody_else(struct step *s)
 {
         for (size_t i = 0; i < s->config.cluster.nodes.n; i++) {
                 const struct cluster_node n = config_cluster_node(&s->config, i);
-                if (is_me(s, i) || is_named(s->off, n.name))
+                if (is_me(s, i) || step_is_named(s->off, n.name))
                         continue;
                 enum member_port p = member_port(n.address);
                 step_pulse(s);

@@ -137,16 +137,6 @@ static void tell(const struct step *s, const struct seen *seen)
 
 /* ---- the fence ---- */
 
-static bool is_named(const char *list, const char *name)
-{
-        size_t len = strlen(name);
-
-        for (const char *p = list ? list : ""; *p; p += strcspn(p, ","), p += *p == ',')
-                if (strncmp(p, name, len) == 0 && (p[len] == ',' || p[len] == '\0'))
-                        return true;
-        return false;
-}
-
 /* The name again, from the terminal: "yes" is typed too easily. */
 static bool is_typed(struct step *s, const char *name, const char *question)
 {
@@ -170,7 +160,7 @@ static int by_word(struct step *s, const char *name, const char *why, const char
         snprintf(question, sizeof question,
                  "%s. If you know that %s is off, and stays off until this node leads, say so.",
                  why, name);
-        if (!is_named(s->off, name) && !is_typed(s, name, question))
+        if (!step_is_named(s->off, name) && !is_typed(s, name, question))
                 return step_end(s, STEP_FAILED,
                                 "%s; only if it is surely off and stays off: --off %s. Nothing was "
                                 "taken over",
@@ -193,7 +183,7 @@ static int by_order(struct step *s, const char *name, const char *server, const 
 
         snprintf(question, sizeof question,
                  "%s will be powered off; what it has not written is lost.", name);
-        if (!is_named(s->fence, name) && !is_typed(s, name, question))
+        if (!step_is_named(s->fence, name) && !is_typed(s, name, question))
                 return step_end(
                         s, STEP_FAILED,
                         "%s may still write: let it be powered off with --fence %s. Nothing "

@@ -100,10 +100,18 @@ static int prove_unmounted(struct step *s, const struct work *w)
         return r == 0 ? 0 : step_end_error(s, r, w->place.device);
 }
 
-static int attach(struct step *s)
+/* Nobody else has it, a person says yes, it is attached here, and nothing holds it. */
+static int make_ready(struct step *s, const struct work *w, const char *question)
 {
+        int r = volume_prove_ours(s, &w->place);
+
+        if (r == 0)
+                r = step_agree(s, question);
+        if (r != 0)
+                return r;
         s->flags |= STEP_NO_LEASE | STEP_YES; /* proven above: no other server has it */
-        return volume_attach_run(s);
+        r = volume_attach_run(s);
+        return r == 0 ? prove_unmounted(s, w) : r;
 }
 
 /* ---- format ---- */
@@ -155,13 +163,7 @@ int volume_format_run(struct step *s)
                 return step_end(s, STEP_FAILED,
                                 "[volume] uuid is empty: hamon init chooses one for all nodes");
         if (r == 0)
-                r = volume_prove_ours(s, &w.place);
-        if (r == 0)
-                r = step_agree(s, "A new file system on the shared volume. Go on");
-        if (r == 0)
-                r = attach(s);
-        if (r == 0)
-                r = prove_unmounted(s, &w);
+                r = make_ready(s, &w, "A new file system on the shared volume. Go on");
         if (r != 0)
                 return r;
         str_copy(l.device, sizeof l.device, w.place.device);
@@ -222,15 +224,9 @@ int volume_check_run(struct step *s)
         int r = begin(s, &w);
 
         if (r == 0)
-                r = volume_prove_ours(s, &w.place);
-        if (r == 0)
-                r = step_agree(
-                        s, "No other node may mount the volume meanwhile (hamon maintenance on, "
-                           "on all). Check it now");
-        if (r == 0)
-                r = attach(s);
-        if (r == 0)
-                r = prove_unmounted(s, &w);
+                r = make_ready(s, &w,
+                               "No other node may mount the volume meanwhile (hamon maintenance "
+                               "on, on all). Check it now");
         if (r != 0)
                 return r;
         r = tool(s, &w, w.tools->check, &out);

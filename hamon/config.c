@@ -156,3 +156,13 @@ void config_fingerprint(const struct config *c, char ret[CONFIG_FINGERPRINT])
         }
         snprintf(ret, CONFIG_FINGERPRINT, "%016" PRIx64, hash);
 }
+
+bool config_is_service_address(const struct config *c, const char *address)
+{
+        for (size_t i = 0; i < c->ip.address.n; i++) {
+                size_t len = strcspn(c->ip.address.v[i], "/");
+                if (strlen(address) == len && strncmp(address, c->ip.address.v[i], len) == 0)
+                        return true;
+        }
+        return false;
+}

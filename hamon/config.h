@@ -161,6 +161,8 @@ struct cluster_node {
 struct cluster_node config_cluster_node(const struct config *c, size_t i);
 /* Where this node stands in [cluster] nodes: its rank; -1 = there are none. */
 int config_cluster_rank(const struct config *c);
+/* One of [ip] address, whatever their prefixes? */
+bool config_is_service_address(const struct config *c, const char *address);
 
 /* [peer] listen of a node that `address` is the own address of: "address:port", "[v6]:port", an
  * address alone (then PEER_PORT), "" (then both). The port is that of all nodes. -EINVAL: neither.

@@ -2,7 +2,7 @@
 #include "hamon/galera_member.h"
 
 #include "hamon/galera.h"
-#include "hamon/mailcow_conf.h"
+#include "hamon/mailcow.h"
 #include "hamon/stack_sets.h"
 #include "lib/secret.h"
 #include "lib/sql.h"
@@ -66,8 +66,8 @@ void member_ask(struct step *s, struct galera_facts *ret)
                 ask_as(s, s->config.galera.user, password, ret);
         else
                 ret->reach = DB_AUTH;
-        if (ret->reach == DB_AUTH &&
-            mailcow_conf_value(s->config.mailcow.dir, "DBROOT", &root) == 0)
+        if (ret->reach == DB_AUTH && mailcow_root_password(s->config.mailcow.dir, &root) == 0 &&
+            root)
                 ask_as(s, "root", root, ret);
         step_pulse(s);
 }
@@ -93,7 +93,7 @@ int member_say(struct step *s, const char *statement)
         CLEANUP(secret_wipe) char *root = NULL;
         struct saying y = { s, -EIO };
         struct sql *sql = NULL;
-        int r = mailcow_conf_value(s->config.mailcow.dir, "DBROOT", &root);
+        int r = mailcow_root_password(s->config.mailcow.dir, &root);
 
         if (r < 0)
                 return r;

@@ -146,6 +146,16 @@ bool step_confirm(struct step *s, const char *fmt, ...)
         return true;
 }
 
+bool step_is_named(const char *list, const char *name)
+{
+        size_t len = strlen(name);
+
+        for (const char *p = list ? list : ""; *p; p += strcspn(p, ","), p += *p == ',')
+                if (strncmp(p, name, len) == 0 && (p[len] == ',' || p[len] == '\0'))
+                        return true;
+        return false;
+}
+
 int step_agree(struct step *s, const char *question)
 {
         char answer[16] = "";

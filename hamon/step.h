@@ -119,6 +119,9 @@ void step_note(const struct step *s, const char *fmt, ...) PRINTF(2, 3);
 /* With --no-lease and without --yes: ask the person. False: "no". True at once otherwise. */
 bool step_confirm(struct step *s, const char *fmt, ...) PRINTF(2, 3);
 
+/* Is it in one of --fence and --off: names with commas between them? `list` may be NULL. */
+bool step_is_named(const char *list, const char *name);
+
 /* Ask whether to go on, unless --yes or --dry-run. 0, or an exit code and a sentence was said. */
 int step_agree(struct step *s, const char *question);
 

@@ -154,16 +154,6 @@ static void look_outbound_net(struct doctor *d)
                   *d->mailcow.ipv6_network ? ", " : "", d->mailcow.ipv6_network);
 }
 
-static bool is_service_address(const struct config *c, const char *address)
-{
-        for (size_t i = 0; i < c->ip.address.n; i++) {
-                size_t len = strcspn(c->ip.address.v[i], "/");
-                if (strlen(address) == len && strncmp(address, c->ip.address.v[i], len) == 0)
-                        return true;
-        }
-        return false;
-}
-
 /* Source NAT makes it the service address; a fixed one of this node would win over that. */
 static void look_postfix(struct doctor *d)
 {
@@ -176,7 +166,7 @@ static void look_postfix(struct doctor *d)
                 return;
         for (size_t i = 0; i < ARRAY_SIZE(KEYS); i++) {
                 if (!mailcow_postfix(text, KEYS[i], value, sizeof value) || !*value ||
-                    is_service_address(&d->config, value))
+                    config_is_service_address(&d->config, value))
                         continue;
                 struct flaw *f =
                         found(d, F_BIND_ADDRESS, "%s = %s is no service address", KEYS[i], value);

@@ -9,16 +9,6 @@ static bool is_no(const char *s)
         return strcasecmp(s, "n") == 0 || strcasecmp(s, "no") == 0 || strcasecmp(s, "false") == 0;
 }
 
-static bool is_service_address(const struct config *c, const char *address)
-{
-        for (size_t i = 0; i < c->ip.address.n; i++) {
-                size_t len = strcspn(c->ip.address.v[i], "/");
-                if (strlen(address) == len && strncmp(address, c->ip.address.v[i], len) == 0)
-                        return true;
-        }
-        return false;
-}
-
 static bool has_ipv6(const struct config *c)
 {
         for (size_t i = 0; i < c->ip.address.n; i++)
@@ -71,7 +61,7 @@ static void bind_one(const struct mailcow *m, const struct config *c, const char
         for (size_t i = 0; i < ARRAY_SIZE(ANY); i++)
                 if (str_eq(value, ANY[i]))
                         return;
-        if (!is_service_address(c, value))
+        if (!config_is_service_address(c, value))
                 buf_addf(out,
                          "%s: %s=%s is not the service address: leave it empty, or the web pages "
                          "are not there after a fail-over\n",
@@ -86,7 +76,7 @@ static void binds(const struct mailcow *m, const struct config *c, struct buf *o
 
 static void snat(const struct mailcow *m, const struct config *c, struct buf *out)
 {
-        if (*m->snat && !is_service_address(c, m->snat))
+        if (*m->snat && !config_is_service_address(c, m->snat))
                 buf_addf(out,
                          "%s: SNAT_TO_SOURCE=%s is not the service address: take it out, hamon "
                          "does that by itself ([ip] outbound)\n",

@@ -168,10 +168,9 @@ static int containers(struct upgrade *u)
                                               "--no-start", "--remove-orphans", NULL };
         static const char *const ALONE[] = { "docker-compose", "up", "--no-start",
                                              "--remove-orphans", NULL };
-        char kind[32];
+        const bool alone = u->config.docker.compose == CONFIG_COMPOSE_STANDALONE;
 
-        upgrade_mailcow_word(u->config.mailcow.dir, "DOCKER_COMPOSE_VERSION", kind, sizeof kind);
-        return run_well(u, str_eq(kind, "standalone") ? ALONE : NATIVE, COMPOSE_MS);
+        return run_well(u, alone ? ALONE : NATIVE, COMPOSE_MS);
 }
 
 static int warm(struct upgrade *u)

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SLICE_MS = 200, KILLED_MS = 5000, NO_EXEC = 127, CONF_MAX = 256 * 1024 };
+enum { SLICE_MS = 200, KILLED_MS = 5000, NO_EXEC = 127 };
 
 #define LOCK_FILE "/var/lib/mailcow-ha/upgrade.lock"
 
@@ -164,25 +164,4 @@ int upgrade_run(const char *const *argv, const char *dir, int lock_fd, msec_t de
                 return -EIO;
         *ret_code = WEXITSTATUS(status);
         return 0;
-}
-
-/* ---- mailcow.conf ---- */
-
-void upgrade_mailcow_word(const char *dir, const char *key, char *dst, size_t size)
-{
-        CLEANUP(freep) char *text = NULL;
-        char path[4096];
-        size_t want = strlen(key);
-
-        *dst = '\0';
-        if (snprintf(path, sizeof path, "%s/mailcow.conf", dir) >= (int)sizeof path ||
-            read_file(path, CONF_MAX, &text, NULL) < 0)
-                return;
-        for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-                if (strncmp(line, key, want) != 0 || line[want] != '=')
-                        continue;
-                const char *value = line + want + 1;
-                value += *value == '"' || *value == '\'';
-                snprintf(dst, size, "%.*s", (int)strcspn(value, "\"'\r\n \t"), value);
-        }
 }

@@ -15,6 +15,3 @@ int upgrade_lock(msec_t patience, int *ret_fd);
  * of its session, -EIO: by a signal. `last`: its last line, for an error message. */
 int upgrade_run(const char *const *argv, const char *dir, int lock_fd, msec_t deadline,
                 int *ret_code, char *last, size_t last_size);
-
-/* The value of KEY=VALUE in [mailcow] dir's mailcow.conf, quotes gone; "" = not there. */
-void upgrade_mailcow_word(const char *dir, const char *key, char *dst, size_t size);

@@ -29,8 +29,12 @@ nbd_serve() {
 		logfile="$RIG_RUN/log/writes/$1.log"
 	try_for 10 test -s "$dir/nbdkit.pid" || return 1 # the socket is there before that
 	daemon "$log" nbdfuse -P "$dir/nbdfuse.pid" "$dir/disk" --unix "$dir/socket"
-	try_for 4 grep -q " $dir/disk " /proc/mounts
+	try_for 20 nbd_decided "$1"
+	nbd_mounted "$1"
 }
+
+nbd_mounted() { grep -q " $NBD/$1/disk " /proc/mounts; }
+nbd_decided() { nbd_mounted "$1" || ! pgrep -f "nbdfuse .*$NBD/$1/socket" >/dev/null; } # up, or it gave up
 
 # kill_pidfile NAME FILE: kill -9 the process, if it still is what it was.
 kill_pidfile() {

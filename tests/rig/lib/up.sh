@@ -125,9 +125,8 @@ preflight() {
 
 cmd_down() {
 	sweep
-	local left
-	left=$(leftovers)
-	[ -z "$left" ] || die "still there: $left"
+	# The kernel ends the last mounts of a dead namespace, and their loop devices, a moment later.
+	try_for 10 eval '[ -z "$(leftovers)" ]' || die "still there: $(leftovers)"
 	say "down in $(elapsed) s"
 }
 
@@ -173,6 +172,6 @@ leftovers() {
 	for dir in /run/netns/"$SWITCH" /run/netns/"$RIG_NAME"-n[1-9] "$(cgroup_root)"/*/"$RIG_NAME"-n[1-9]; do
 		[ ! -e "$dir" ] || echo "$dir"
 	done
-	losetup -n -O NAME,BACK-FILE | awk -v d="$RIG_RUN/" 'index($2, d) == 1'
+	volume_loops
 	awk -v d="$RIG_RUN/" 'index($2, d) == 1 { print $2 }' /proc/mounts
 }

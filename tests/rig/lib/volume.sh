@@ -5,7 +5,7 @@
 # injected and which logs every write: so it can be proven who wrote, and until when.
 # State: $VOLUME/image; "node" that it is attached to (stays after a power cut); "current",
 # the number of the attachment it uses; live/K: "NODE LOOP" of each whose requests reach
-# the image.
+# the image. log/loops: "LOOP DISKSEQ" of each loop device there ever was; the kernel gives that number once only.
 # shellcheck shell=bash
 
 VOLUME_ID=scsi-0HC_Volume_1001
@@ -19,7 +19,8 @@ cmd_volume() {
 	double) volume_locked volume_double "$(node_number "${2:-}")" ;;
 	uuid) volume_uuid ;;
 	where) volume_where ;;
-	*) die "usage: rig volume attach NODE | detach [--force|--cloud] | double NODE | uuid | where" ;;
+	loops) volume_loops ;;
+	*) die "usage: rig volume attach NODE | detach [--force|--cloud] | double NODE | uuid | where | loops" ;;
 	esac
 	cloud_sync
 }
@@ -36,6 +37,20 @@ volume_locked() {
 volume_where() { cat "$VOLUME/node" 2>/dev/null || echo none; }
 volume_current() { cat "$VOLUME/current" 2>/dev/null || echo 0; }
 loop_of() { cut -d' ' -f2 "$VOLUME/live/$1" 2>/dev/null || :; }
+
+# The loop devices this rig holds. One on a FUSE file that is gone has "/" for a backing file, as
+# another rig's may have: its number tells whose it is.
+volume_loops() {
+	local dir loop
+	for dir in /sys/block/loop*; do
+		[ -e "$dir/loop/backing_file" ] || continue
+		loop=$(basename "$dir")
+		if grep -qsF "$RIG_RUN/" "$dir/loop/backing_file" ||
+			grep -qsxF "$loop $(cat "$dir/diskseq")" "$RIG_RUN/log/loops"; then
+			echo "/dev/$loop"
+		fi
+	done
+}
 
 # The same file system UUID for every volume of this rig.
 volume_uuid() { md5sum <<<"$RIG_NAME" | sed -E 's/^(.{8})(.{4})(.{4})(.{4})(.{12}).*/\1-\2-\3-\4-\5/'; }
@@ -68,6 +83,7 @@ volume_connect() {
 		backing=$NBD/$number/disk
 	fi
 	loop=$(losetup -f --show "$backing") || return 1
+	echo "${loop#/dev/} $(cat "/sys/block/${loop#/dev/}/diskseq")" >>"$RIG_RUN/log/loops"
 	echo "n$1 $loop" >"$VOLUME/live/$number"
 	volume_log "$number" "n$1" attach "$loop"
 	echo "$number"
@@ -172,7 +188,7 @@ volume_power_cut() {
 # Loops are dropped before the FUSE file some of them lie on: without it they have no name.
 volume_drop() {
 	local loop
-	for loop in $(losetup -n -O NAME,BACK-FILE | awk -v d="$RIG_RUN/" 'index($2, d) == 1 { print $1 }'); do
+	for loop in $(volume_loops); do
 		losetup -d "$loop" 2>/dev/null || :
 	done
 	nbd_drop

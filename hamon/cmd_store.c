@@ -105,7 +105,7 @@ static int open_talk(struct talk *t, const struct config *c, const char *user, c
 static bool each_statement(const struct store_names *n, const char *user, const char *password,
                            bool (*fn)(void *arg, const struct buf *statement), void *arg)
 {
-        CLEANUP(buf_done) struct buf q = BUF(STATEMENT_MAX);
+        CLEANUP(buf_wipe) struct buf q = BUF(STATEMENT_MAX);
 
         store_sql_create_database(&q, n);
         bool ok = fn(arg, &q);
@@ -120,8 +120,6 @@ static bool each_statement(const struct store_names *n, const char *user, const 
         buf_reset(&q);
         store_sql_create_user(&q, user, password);
         ok = ok && fn(arg, &q);
-        if (q.data)
-                explicit_bzero(q.data, q.len);
         for (enum store_table t = 0; ok && t < TABLE_COUNT_; t++) {
                 buf_reset(&q);
                 store_sql_grant(&q, n, t, user);
@@ -184,7 +182,7 @@ static bool user_works(struct talk *t, const struct config *c, const char *passw
 static bool init(struct talk *t, const struct config *c, const struct words *w, const char *admin,
                  const char *password)
 {
-        CLEANUP(buf_done) struct buf quoted = BUF(STATEMENT_MAX / 2);
+        CLEANUP(buf_wipe) struct buf quoted = BUF(STATEMENT_MAX / 2);
 
         if (password && sql_quote(&quoted, password) < 0)
                 return false;
@@ -192,8 +190,6 @@ static bool init(struct talk *t, const struct config *c, const struct words *w, 
                   each_statement(&t->names, c->galera.user, password ? buf_str(&quoted) : NULL,
                                  say_one, t) &&
                   shapes_fit(t);
-        if (quoted.data)
-                explicit_bzero(quoted.data, quoted.len);
         return ok && user_works(t, c, password);
 }
 

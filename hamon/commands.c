@@ -58,6 +58,8 @@ const struct command COMMANDS[] = {
           "a new token, password or secret in place of the old one, while all runs", NULL, NULL },
         { "store", "init [--print]", "make hamon's tables, row and user in the database", NULL,
           NULL },
+        { "sync", "[now|status] [...]",
+          "take configuration and certificates from who leads (alone: the service)", NULL, NULL },
         { "switchover", "[--to NODE]", "hand the service to another node, losing nothing",
           cmd_switchover, NULL },
         { "takeover", "--force [...]", "break-glass: lead here, once the others are fenced", NULL,

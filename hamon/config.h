@@ -116,6 +116,12 @@ struct config {
                 bool promote;
         } canary;
         struct {
+                char *listen;
+                struct strlist paths, exclude, own_keys;
+                msec_t interval, patience;
+                char *state, *dir;
+        } sync;
+        struct {
                 int level; /* enum log_level */
                 char *events;
         } log;
@@ -150,7 +156,13 @@ void config_restart(const struct config *old, const struct config *fresh, struct
 enum { CONFIG_FINGERPRINT = 17 };
 void config_fingerprint(const struct config *c, char ret[CONFIG_FINGERPRINT]);
 
-enum { CLUSTER_MAX = 9, PEER_PORT = 9447, WEB_PORT = 9448, CONFIG_WEB_LISTEN = 4 };
+enum {
+        CLUSTER_MAX = 9,
+        PEER_PORT = 9447,
+        WEB_PORT = 9448,
+        SYNC_PORT = 9449,
+        CONFIG_WEB_LISTEN = 4
+};
 
 struct cluster_node {
         char name[64];
@@ -168,6 +180,10 @@ bool config_is_service_address(const struct config *c, const char *address);
  * address alone (then PEER_PORT), "" (then both). The port is that of all nodes. -EINVAL: neither.
  */
 int config_peer_listen(const char *listen, const char *address, char *ret_address, size_t size,
+                       unsigned *ret_port);
+
+/* [sync] listen, the same way, with SYNC_PORT. */
+int config_sync_listen(const char *listen, const char *address, char *ret_address, size_t size,
                        unsigned *ret_port);
 
 /* One word of [web] listen, the same way. */

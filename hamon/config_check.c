@@ -352,6 +352,33 @@ static void check_web(struct check *k)
                                    address);
 }
 
+static bool is_relative(const char *s)
+{
+        return *s && *s != '/' && s[strlen(s) - 1] != '/' && !strstr(s, "//") && !strstr(s, "..") &&
+               strncmp(s, "./", 2) != 0 && !strstr(s, "/./");
+}
+
+static void check_sync(struct check *k)
+{
+        const struct config *c = k->c;
+        char address[64];
+        unsigned port;
+
+        for (size_t i = 0; i < c->sync.paths.n; i++)
+                if (!is_relative(c->sync.paths.v[i]))
+                        mistake_at(k, KEYS(&c->sync.paths),
+                                   "[sync] paths: \"%s\" is no path beneath [mailcow] dir",
+                                   c->sync.paths.v[i]);
+        if (*c->sync.listen &&
+            config_sync_listen(c->sync.listen, "", address, sizeof address, &port) < 0)
+                mistake_at(k, KEYS(&c->sync.listen),
+                           "[sync] listen: \"%s\" is not address:port, as in 10.0.0.1:%d",
+                           c->sync.listen, SYNC_PORT);
+        if (c->sync.patience < 2 * c->sync.interval)
+                mistake_at(k, KEYS(&c->sync.patience, &c->sync.interval),
+                           "[sync] patience must be at least twice the interval");
+}
+
 static void check_canary(struct check *k)
 {
         const struct config *c = k->c;
@@ -374,8 +401,8 @@ int config_check(const struct config *c, const struct config_files *files,
                  const struct conf_source *sources, struct buf *errors)
 {
         static void (*const CHECKS[])(struct check *) = {
-                check_lists,  check_times,   check_galera, check_volume,   check_ip,
-                check_probes, check_cluster, check_web,    check_firewall, check_canary
+                check_lists,   check_times, check_galera,   check_volume, check_ip,  check_probes,
+                check_cluster, check_web,   check_firewall, check_canary, check_sync
         };
         struct check k = { .c = c, .files = files, .sources = sources, .errors = errors };
 

@@ -293,6 +293,30 @@ static const struct option OPTIONS[] = {
         ROW(canary, promote, OPT_BOOL, .def = "off",
             .help = "A node is called master only after a canary came through."),
 
+        ROW(sync, listen, OPT_STRING, .max = 63, .def = "",
+            .help = "Where the other nodes take configuration and certificates from this one. Its "
+                    "port is that of all nodes. Empty: this node's address in cluster.nodes, port "
+                    "9449."),
+        ROW(sync, paths, OPT_LIST,
+            .def = "mailcow.conf, data/conf, data/assets/ssl, data/hooks, "
+                   "data/web/inc/vars.local.inc.php, data/web/css/build/0081-custom-mailcow.css",
+            .help = "Files and directories beneath mailcow.dir that standbys take from the master. "
+                    "Of mailcow.conf only the keys that are not in own_keys."),
+        ROW(sync, exclude, OPT_LIST, .def = "data/conf/mysql/zz-mailcow-ha.cnf, *.sock",
+            .help = "Patterns of what each node keeps for itself; * takes / too."),
+        ROW(sync, own_keys, OPT_LIST, .def = "MASTER",
+            .help = "More keys of mailcow.conf that each node has for itself, besides those that "
+                    "hamon init leaves alone."),
+        ROW(sync, interval, OPT_DURATION, .min = 500, .max = HOUR, .def = "15s",
+            .help = "How often a standby looks."),
+        ROW(sync, patience, OPT_DURATION, .min = 1000, .max = 24 * HOUR, .def = "10m",
+            .help = "A node that was not in step for so long is told of."),
+        ROW(sync, state, OPT_PATH, .max = 1000, .def = "/run/mailcow-ha/sync",
+            .help = "File on tmpfs with how this node stands."),
+        ROW(sync, dir, OPT_PATH, .max = 1000, .def = "/var/lib/mailcow-ha/sync",
+            .help = "Directory with the list of what came by a sync, and copies of what was "
+                    "changed here and had to give way."),
+
         ROW(log, level, OPT_CHOICE, .choices = LOG_LEVELS, .def = "info",
             .help = "error: a human must act; warn: degraded; info: something changed; debug: each "
                     "check."),

@@ -51,15 +51,28 @@ int config_web_listen(const char *word, char *ret_address, size_t size, unsigned
         return where(word, WEB_PORT, ret_address, size, ret_port);
 }
 
+/* `listen`, or else the node's own address. */
+static int where_or(const char *listen, const char *address, unsigned port, char *ret_address,
+                    size_t size, unsigned *ret_port)
+{
+        if (*listen)
+                return where(listen, port, ret_address, size, ret_port);
+        if (!is_address(address) || !str_copy(ret_address, size, address))
+                return -EINVAL;
+        *ret_port = port;
+        return 0;
+}
+
 int config_peer_listen(const char *listen, const char *address, char *ret_address, size_t size,
                        unsigned *ret_port)
 {
-        if (*listen)
-                return where(listen, PEER_PORT, ret_address, size, ret_port);
-        if (!is_address(address) || !str_copy(ret_address, size, address))
-                return -EINVAL;
-        *ret_port = PEER_PORT;
-        return 0;
+        return where_or(listen, address, PEER_PORT, ret_address, size, ret_port);
+}
+
+int config_sync_listen(const char *listen, const char *address, char *ret_address, size_t size,
+                       unsigned *ret_port)
+{
+        return where_or(listen, address, SYNC_PORT, ret_address, size, ret_port);
 }
 
 bool config_address_private(const char *address)

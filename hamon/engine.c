@@ -24,6 +24,7 @@
 #include "hamon/setup/render.h"
 #include "hamon/setup/rotate.h"
 #include "hamon/setup/upgrade.h"
+#include "hamon/sync/cmd_sync.h"
 #include "hamon/web/cmd_alert.h"
 #include "hamon/web/cmd_canary.h"
 #include "hamon/web/web_main.h"
@@ -54,6 +55,7 @@ static const struct engine_row {
         { "rotate", NULL, rotate_command },
         { "stack", NULL, stack_command },
         { "store", NULL, store_command },
+        { "sync", NULL, sync_command },
         { "volume", NULL, volume_command },
         { "alert", NULL, alert_command },
         { "events", NULL, events_command },

@@ -106,6 +106,17 @@ void lead_vrrp(struct lead *l, enum vrrp_state s)
         lead_wake(l);
 }
 
+/* As `hamon sync` left it on tmpfs: a few hundred bytes. */
+static void read_sync(struct lead *l)
+{
+        const struct config *c = l->needs.config;
+        struct sync_state s;
+
+        l->sync = (struct sync_word){ .reason = "" };
+        if (sync_state_read(c->sync.state, &s) == 0)
+                sync_state_word(&s, c->sync.interval, loop_now(l->needs.loop), &l->sync);
+}
+
 void lead_tick(struct lead *l)
 {
         if (!l)
@@ -114,6 +125,7 @@ void lead_tick(struct lead *l)
         if (!l->mounted)
                 l->file.known = false;
         lead_address_look(l);
+        read_sync(l);
         lead_peer_tick(l);
         lead_recover_tick(l);
         lead_rows_tick(l);

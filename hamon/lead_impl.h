@@ -94,6 +94,7 @@ struct lead {
         uint64_t release_epoch;
         bool candidate;         /* what we say of ourselves */
         struct release mailcow; /* that is installed here, as of the last look */
+        struct sync_word sync;
         bool suspected; /* the holder is silent on VRRP and gone from the database, since … */
         msec_t suspected_at;
         enum vrrp_state vrrp;

@@ -185,6 +185,9 @@ static void own_words(struct lead *l, struct buf *out)
         str_copy(s.mailcow, sizeof s.mailcow, l->mailcow.version);
         str_copy(s.schema, sizeof s.schema, l->mailcow.schema);
         str_copy(s.images, sizeof s.images, l->mailcow.images);
+        str_copy(s.sync, sizeof s.sync, l->sync.reason);
+        str_copy(s.digest, sizeof s.digest, l->sync.digest);
+        s.out_ms = l->sync.out_ms;
         peer_state_write(out, &s);
 }
 

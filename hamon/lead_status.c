@@ -17,6 +17,7 @@ static void self(const struct lead *l, struct status_node *s, msec_t now)
         s->mounted = l->mounted;
         s->candidate = l->candidate;
         s->mailcow = l->mailcow;
+        s->sync = l->sync;
         str_copy(s->role, sizeof s->role, ROLES[n->role]);
         str_copy(s->state, sizeof s->state, HA_STATES[l->ha.state]);
         str_copy(s->verdict, sizeof s->verdict, FITNESSES[n->verdict.fitness]);
@@ -31,6 +32,9 @@ static void by_peer(const struct lead_other *o, struct status_node *s, msec_t no
         str_copy(s->mailcow.version, sizeof s->mailcow.version, o->state.mailcow);
         str_copy(s->mailcow.schema, sizeof s->mailcow.schema, o->state.schema);
         str_copy(s->mailcow.images, sizeof s->mailcow.images, o->state.images);
+        str_copy(s->sync.reason, sizeof s->sync.reason, o->state.sync);
+        str_copy(s->sync.digest, sizeof s->sync.digest, o->state.digest);
+        s->sync.out_ms = o->state.out_ms;
         str_copy(s->role, sizeof s->role, o->state.role);
         str_copy(s->state, sizeof s->state, o->state.state);
         str_copy(s->verdict, sizeof s->verdict, o->state.verdict);
@@ -50,6 +54,7 @@ static void forget(struct status_node *s)
 {
         s->state[0] = '\0';
         s->mounted = s->candidate = false;
+        s->sync = (struct sync_word){ .reason = "" };
         str_copy(s->role, sizeof s->role, "unknown");
         str_copy(s->verdict, sizeof s->verdict, FITNESSES[UNSURE]);
         str_copy(s->reason, sizeof s->reason, reason_name(REASON_STALE));

@@ -30,6 +30,9 @@ static const struct field {
         { "mailcow", WORD, AT(mailcow), SIZE(mailcow) },
         { "schema", WORD, AT(schema), SIZE(schema) },
         { "images", WORD, AT(images), SIZE(images) },
+        { "sync", WORD, AT(sync), SIZE(sync) },
+        { "digest", WORD, AT(digest), SIZE(digest) },
+        { "out_ms", TIME, AT(out_ms), SIZE(out_ms) },
 };
 
 static bool is_word(const char *s)

@@ -11,6 +11,8 @@ struct peer_state {
         msec_t ttl_ms;   /* its lease.ttl; 0 = it does not say */
         bool mounted, candidate;
         char mailcow[32], schema[24], images[17]; /* struct release; "" = it does not say */
+        char sync[24], digest[17];                /* struct sync_word */
+        msec_t out_ms;
 };
 
 /* One line of key=value. -EINVAL: a word that would not come back as it is. */

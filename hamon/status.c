@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+enum { SYNC_TOLD_MS = 60 * 1000 };
+
 static msec_t since(const struct check_state *c, msec_t now)
 {
         return c->seen ? now - c->changed_at : 0;
@@ -93,7 +95,22 @@ static void add_mailcow(cJSON *node, const struct release *r)
         cJSON_AddStringToObject(o, "images", r->images);
 }
 
-static void add_nodes(cJSON *root, const struct status_cluster *c)
+/* `well` is missing where hamon-sync does not run. */
+static void add_sync(cJSON *node, const struct sync_word *s, msec_t patience)
+{
+        cJSON *o = cJSON_AddObjectToObject(node, "sync");
+
+        cJSON_AddStringToObject(o, "reason", s->reason);
+        cJSON_AddStringToObject(o, "message", *s->reason ? sync_sentence(s->reason) : "");
+        cJSON_AddStringToObject(o, "digest", s->digest);
+        if (!*s->reason)
+                return;
+        cJSON_AddBoolToObject(o, "well", sync_reason_well(s->reason));
+        cJSON_AddBoolToObject(o, "late", s->out_ms > patience);
+        add_int(o, "out_ms", s->out_ms);
+}
+
+static void add_nodes(cJSON *root, const struct status_cluster *c, msec_t patience)
 {
         cJSON *list = cJSON_AddArrayToObject(root, "nodes");
 
@@ -112,6 +129,7 @@ static void add_nodes(cJSON *root, const struct status_cluster *c)
                 cJSON_AddBoolToObject(o, "candidate", n->candidate);
                 cJSON_AddBoolToObject(o, "mounted", n->mounted);
                 add_mailcow(o, &n->mailcow);
+                add_sync(o, &n->sync, patience);
                 cJSON_AddItemToArray(list, o);
         }
 }
@@ -187,7 +205,7 @@ int status_json(const struct node *n, const struct status_cluster *c, msec_t now
         cJSON_AddStringToObject(root, "config_mark", mark);
         if (c) {
                 add_lease(root, c, now);
-                add_nodes(root, c);
+                add_nodes(root, c, n->config->sync.patience);
                 add_volume(root, c);
                 add_ip(root, c);
         }
@@ -307,6 +325,23 @@ static void text_mailcow(const struct status_cluster *c, struct buf *out)
                                                       : "a version that is not known");
 }
 
+/* Nothing while all are in step: a minute is what a switchover may take. */
+static void text_sync(const struct status_cluster *c, struct buf *out)
+{
+        char age[24];
+        bool any = false;
+
+        for (size_t i = 0; i < c->n_nodes; i++) {
+                const struct sync_word *s = &c->nodes[i].sync;
+                if (s->out_ms < SYNC_TOLD_MS)
+                        continue;
+                buf_addf(out, "%s  sync     %s is not in step for %s: %s\n", any ? "" : "\n",
+                         c->nodes[i].name, ago(s->out_ms, age, sizeof age),
+                         sync_sentence(s->reason));
+                any = true;
+        }
+}
+
 static void text_places(const struct status_cluster *c, struct buf *out)
 {
         char age[24];
@@ -340,6 +375,7 @@ int status_text(const struct node *n, const struct status_cluster *c, msec_t now
                 text_lease(c, now, out);
                 text_nodes(c, out);
                 text_mailcow(c, out);
+                text_sync(c, out);
                 text_places(c, out);
         }
         text_checks(n, now, out);

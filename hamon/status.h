@@ -4,6 +4,7 @@
 #include "hamon/core/ha.h"
 #include "hamon/node.h"
 #include "hamon/release.h"
+#include "hamon/sync_state.h"
 
 enum { STATUS_ADDRESSES = 16 };
 
@@ -13,6 +14,7 @@ struct status_node {
         msec_t age;                                        /* of its words; < 0 = never heard */
         bool self, leads, mounted, candidate;              /* leads: the lease's row names it */
         struct release mailcow;                            /* words, "" = not known */
+        struct sync_word sync;
 };
 
 struct status_address {

@@ -19,6 +19,7 @@ struct buf {
 
 void buf_init(struct buf *b, size_t cap);
 void buf_done(struct buf *b);  /* frees; the buffer may be used again */
+void buf_wipe(struct buf *b);  /* zeroes, then frees: for what held a secret */
 void buf_reset(struct buf *b); /* empties, keeps the memory, clears the error */
 
 int buf_add(struct buf *b, const void *data, size_t len);

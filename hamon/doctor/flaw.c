@@ -115,6 +115,8 @@ const struct flaw_row FLAWS[F_COUNT_] = {
         ERROR(F_BOOT, "boot", "after a reboot it would not run, and nobody would notice"),
 
         WARN(F_UNFIT, "unfit", "this node cannot carry mail as it is"),
+        WARN(F_SYNC, "sync",
+             "after a fail-over this node would serve with older configuration and certificates"),
         WARN(F_NODES, "nodes",
              "with fewer than three nodes one loss takes the quorum, and mail, away"),
         WARN(F_GALERA_SIZE, "galera_size", "one loss more may take the quorum away"),

@@ -84,6 +84,7 @@ enum flaw_id {
         F_BOOT,
 
         F_UNFIT,
+        F_SYNC,
         F_NODES,
         F_GALERA_SIZE,
         F_GALERA_SST,

@@ -45,6 +45,28 @@ static void judge(struct doctor *d, const cJSON *status)
         }
 }
 
+static void judge_sync(struct doctor *d, const cJSON *status)
+{
+        const cJSON *n = NULL, *sync;
+        bool found_self = false;
+
+        cJSON_ArrayForEach(n, cJSON_GetObjectItemCaseSensitive(status, "nodes"))
+        {
+                found_self = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(n, "self"));
+                if (found_self)
+                        break;
+        }
+        sync = cJSON_GetObjectItemCaseSensitive(n, "sync");
+        bool late = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(sync, "late"));
+        if (!found_self || (*text_of(sync, "reason") && !late))
+                return;
+        struct flaw *f =
+                found(d, F_SYNC, "%s",
+                      late ? text_of(sync, "message") : "hamon-sync has not run since boot");
+        found_at(f, "hamon-sync.service");
+        found_fix(f, late ? "hamon sync now" : "systemctl enable --now hamon-sync");
+}
+
 static void look_status(struct doctor *d)
 {
         CLEANUP(buf_done) struct buf answer = BUF(ANSWER_MAX);
@@ -55,6 +77,7 @@ static void look_status(struct doctor *d)
         cJSON *status = r == 0 ? cJSON_ParseWithLength(buf_str(&answer), answer.len) : NULL;
         if (cJSON_IsObject(status)) {
                 judge(d, status);
+                judge_sync(d, status);
                 return;
         }
         struct flaw *f = found(d, F_DAEMON, "hamon %s",

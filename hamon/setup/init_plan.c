@@ -120,7 +120,7 @@ static int plan_answers(struct init_run *run)
 /* What all nodes have in common, as the first one brought it. */
 static int plan_mailcow(struct init_run *run)
 {
-        CLEANUP(buf_done) struct buf text = BUF(PLAN_FILE_MAX);
+        CLEANUP(buf_wipe) struct buf text = BUF(PLAN_FILE_MAX), all = BUF(PLAN_FILE_MAX);
         CLEANUP(secret_wipe) char *shared = NULL;
         CLEANUP(secret_wipe) char *own = NULL;
         char name[64];
@@ -144,7 +144,12 @@ static int plan_mailcow(struct init_run *run)
                 return r;
         }
         run->merged = true;
-        r = mailcow_merge(own, shared, &text);
+        r = mailcow_shared(shared, NULL, &all);
+        if (r == 0)
+                r = mailcow_merge(own, buf_str(&all), &text, NULL);
+        else
+                buf_addf(&run->errors, "%s: %s\n", INIT_SHARED,
+                         r == -EBADMSG ? "a value has a control character" : strerror(-r));
         struct plan_file f = { .kind = PLAN_KEPT,
                                .help = "the values all nodes share",
                                .mode = 0600,
@@ -152,8 +157,6 @@ static int plan_mailcow(struct init_run *run)
                                .text = text.data ? text.data : (char[]){ "" } };
         if (r == 0)
                 r = plan_add(&run->plan, &f, mailcow_mask, &run->errors);
-        if (text.data)
-                explicit_bzero(text.data, text.len);
         return r;
 }
 

@@ -26,14 +26,12 @@ static const struct rotation {
 
 int rotate_write(const char *path, const char *first, const char *second)
 {
-        CLEANUP(buf_done) struct buf text = BUF(16384);
+        CLEANUP(buf_wipe) struct buf text = BUF(16384);
 
         buf_addf(&text, "%s\n", first);
         if (second)
                 buf_addf(&text, "%s\n", second);
         int r = text.error ? text.error : write_file_durable(path, 0600, buf_str(&text), text.len);
-        if (text.data)
-                explicit_bzero(text.data, text.len);
         if (r < 0)
                 fprintf(stderr, "rotate: %s: %s\n", path, strerror(-r));
         return r;

@@ -85,7 +85,7 @@ static int open_change(struct change *k, const struct config *c)
 /* Either of the two passwords, or the one. */
 static int alter(const struct change *k, const char *a, const char *b)
 {
-        CLEANUP(buf_done) struct buf q = BUF(STATEMENT_MAX);
+        CLEANUP(buf_wipe) struct buf q = BUF(STATEMENT_MAX);
 
         buf_addf(&q, "ALTER USER '%s'@'%%' IDENTIFIED VIA mysql_native_password USING PASSWORD('",
                  k->c->galera.user);
@@ -97,8 +97,6 @@ static int alter(const struct change *k, const char *a, const char *b)
         buf_adds(&q, "')");
         if (e == 0)
                 e = q.error ? q.error : say(k->c, "root", k->root, buf_str(&q), NULL, NULL);
-        if (q.data)
-                explicit_bzero(q.data, q.len);
         return e;
 }
 

@@ -51,6 +51,11 @@ static void read_node(const cJSON *o, msec_t stale, struct alert_view *v)
         n->heard = n->age >= 0 && n->age <= stale;
         n->serves = n->heard && str_eq(*state ? state : text_of(o, "role"), "master");
         n->holder = is_true(o, "holder");
+        if (v->me == (int)v->n) {
+                const cJSON *sync = cJSON_GetObjectItemCaseSensitive(o, "sync");
+                v->late = is_true(sync, "late");
+                alert_copy(v->sync, sizeof v->sync, text_of(sync, "message"));
+        }
         if (n->heard && n->holder)
                 v->leader = (int)v->n;
         v->heard += n->heard;
@@ -216,6 +221,14 @@ static void add_self(struct list *l, const struct alert_view *v)
         key_of("outbound", l->me, key, sizeof key);
         add(l, WHOSE_OWN, v->outbound_missing, LOG_WARN, key,
             "mail from %s does not leave by the service address", l->me);
+        key_of("sync", l->me, key, sizeof key);
+        k = add(l, WHOSE_OWN, v->late && !v->maintenance, LOG_WARN, key,
+                "%s is not in step with who leads (%s)", l->me, v->sync);
+        k->hold = 0; /* it waited for its patience */
+        alert_copy(
+                k->m.text, sizeof k->m.text,
+                "after a fail-over it would serve with older configuration or certificates; hamon "
+                "sync status there says why");
 }
 
 /* ---- what the other parts of this process found ---- */

@@ -22,6 +22,8 @@ struct alert_view {
 
         bool fit, maintenance, leads, outbound_missing, provider_down;
         char reason[65], message[256];
+        bool late; /* not in step for longer than [sync] patience */
+        char sync[65];
 };
 
 /* `status` NULL, or none of ours: blind. A word is fresh up to `stale`. */

@@ -43,6 +43,11 @@ static void note_nodes(struct page_view *v)
         for (size_t i = 0; i < v->n_nodes; i++)
                 if (&v->nodes[i] != v->leader)
                         note_node(v, &v->nodes[i]);
+        for (size_t i = 0; i < v->n_nodes; i++)
+                if (v->nodes[i].late && v->nodes[i].heard)
+                        page_note(v, LEVEL_WARN,
+                                  "%s is not in step with %s: %s; hamon sync status there.",
+                                  v->nodes[i].name, v->leader->name, v->nodes[i].sync);
         if (v->leader->heard && strcmp(v->leader->state, "master") == 0 &&
             v->leader->level == LEVEL_WARN)
                 page_note(v, LEVEL_WARN, "%s leads, and not all is well there: %s.",

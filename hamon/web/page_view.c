@@ -145,6 +145,8 @@ static void take_node(struct page_view *v, const cJSON *o)
                 .holder = page_true(o, "holder"),
                 .candidate = page_true(o, "candidate"),
                 .mounted = page_true(o, "mounted"),
+                .late = page_true(page_get(o, "sync"), "late"),
+                .sync = page_text(page_get(o, "sync"), "message"),
         };
         /* the daemon forgets what a node said too long ago, by its own measure */
         n->heard = n->age >= 0 && strcmp(n->reason, "stale") != 0;

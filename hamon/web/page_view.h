@@ -19,6 +19,8 @@ struct page_node { /* strings are the snapshot's, "" = not known */
         msec_t age; /* of its word; < 0 = never heard */
         bool self, holder, candidate, mounted;
         bool heard; /* its word is fresh */
+        bool late;  /* not in step for longer than anybody should be; `sync` says why */
+        const char *sync;
         enum page_level level;
 };
 

@@ -146,6 +146,16 @@ class Quickstart:
             self.must(SERVES_S, "%s's mail at %s" % (user, FLOAT), lambda user=user: self.before(FLOAT, user) == 5)
         self.say("%s leads, the mail of before is there" % leads)
 
+    def in_step(self):
+        """What only one of them had before is on all: certificates, and passwords by `hamon init` already."""
+        files = "cd %s/data/assets/ssl; sha256sum *.pem | sort" % MAILCOW
+        self.must(ALL_WELL_S, "the servers are in step", lambda: all(
+            '"in_step"' in text or '"leads"' in text
+            for text in (self.rig.on(node, "hamon", "sync", "status", "--json")[1] for node in self.rig.nodes)))
+        if len({self.on(node, files) for node in self.rig.nodes}) != 1:
+            raise Failed("the servers say that they are in step, and their certificates differ")
+        self.say("certificates and configuration are the same on all")
+
     def chaos(self):
         for node in self.rig.nodes:
             self.on(node, "printf '%s' >>/etc/mailcow-ha/hamon.conf; systemctl restart hamon" % BREAKER.replace(
@@ -202,6 +212,7 @@ class Quickstart:
         for where, code in self.there:
             self.block(where, code)
         self.cluster()
+        self.in_step()
         self.doctor()
         if self.args.stop == "in":
             return

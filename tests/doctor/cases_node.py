@@ -168,6 +168,20 @@ def unfit(w):
     w.daemon.status.update(verdict="unfit", reason="galera_refused", message="nobody there\x1b[2J")
 
 
+def in_step(w, **sync):
+    w.daemon.status["nodes"] = [{"name": "n2", "sync": {"reason": ""}}, {"name": "n1", "self": True, "sync": sync}]
+
+
+@case("sync", says="has not run", fix="systemctl enable --now hamon-sync")
+def no_sync(w):
+    in_step(w, reason="")
+
+
+@case("sync", says="the secrets differ", fix="hamon sync now")
+def out_of_step(w):
+    in_step(w, reason="bad_secret", message="the secrets differ", late=True)
+
+
 @case("guard", fix="systemctl enable --now hamon-guard")
 def no_guard(w):
     w.stop_guard()

@@ -280,7 +280,7 @@ class Life(Root):
 
 class Machine(Root):
     """With a systemd that runs."""
-    units = ("hamon-guard.service", "hamon.service", "hamon-web.service")
+    units = ("hamon-guard.service", "hamon.service", "hamon-web.service", "hamon-sync.service")
 
     def setUp(self):
         super().setUp()

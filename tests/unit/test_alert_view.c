@@ -74,9 +74,48 @@ static void test_parts(void **state)
                 assert_string_equal(present(ROWS[i].extra), ROWS[i].want);
 }
 
+static const struct alert_condition *sync_of(const char *state, bool late,
+                                             struct alert_conditions *k)
+{
+        struct config c = { .node = { .name = "n2" }, .alert = { .patience = 30000 } };
+        struct alert_view v;
+        char text[1024];
+
+        snprintf(text, sizeof text,
+                 "{\"verdict\":\"fit\",\"state\":\"%s\",\"nodes\":[{\"name\":\"n1\",\"age_ms\":0,"
+                 "\"sync\":{\"late\":true}},{\"name\":\"n2\",\"self\":true,\"age_ms\":0,\"sync\":{"
+                 "\"message\":\"who leads cannot be asked\",\"late\":%s}}]}",
+                 state, late ? "true" : "false");
+        cJSON *status = cJSON_Parse(text);
+        assert_non_null(status);
+        alert_view_read(status, 5000, &v);
+        cJSON_Delete(status);
+        alert_view_conditions(&v, NULL, &c, k);
+        for (size_t i = 0; i < k->n; i++)
+                if (str_eq(k->v[i].m.key, "sync:n2"))
+                        return &k->v[i];
+        fail();
+        return NULL;
+}
+
+/* Each tells of itself; what another is late with is not its business, nor is what is meant. */
+static void test_sync(void **state)
+{
+        static struct alert_conditions k;
+
+        (void)state;
+        assert_false(sync_of("standby", false, &k)->present);
+        assert_false(sync_of("maintenance", true, &k)->present);
+        const struct alert_condition *late = sync_of("standby", true, &k);
+        assert_true(late->present && late->whose == WHOSE_OWN && late->hold == 0);
+        assert_string_equal(late->m.title,
+                            "n2 is not in step with who leads (who leads cannot be asked)");
+}
+
 int main(void)
 {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_parts) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_parts),
+                                            cmocka_unit_test(test_sync) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

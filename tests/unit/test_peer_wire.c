@@ -27,7 +27,10 @@ static const struct peer_state STATE = { .name = "n1",
                                          .mounted = true,
                                          .mailcow = "2026-08",
                                          .schema = "05082026_1130",
-                                         .images = "00ff" };
+                                         .images = "00ff",
+                                         .sync = "in_step",
+                                         .digest = "0123456789abcdef",
+                                         .out_ms = 17 };
 
 static void test_state(void **unused)
 {
@@ -40,7 +43,8 @@ static void test_state(void **unused)
                             "name=n1 role=master state=MASTER epoch=18446744073709551615 "
                             "valid_ms=8123 verdict=fit reason=ok incarnation=fedcba9876543210 "
                             "ttl_ms=10000 vrrp= mounted=yes candidate=no mailcow=2026-08 "
-                            "schema=05082026_1130 images=00ff");
+                            "schema=05082026_1130 images=00ff sync=in_step "
+                            "digest=0123456789abcdef out_ms=17");
         memset(&s, 0xff, sizeof s);
         assert_int_equal(peer_state_parse(buf_str(&b), &s), 0);
         assert_string_equal(s.name, STATE.name);
@@ -54,6 +58,9 @@ static void test_state(void **unused)
         assert_string_equal(s.mailcow, STATE.mailcow);
         assert_string_equal(s.schema, STATE.schema);
         assert_string_equal(s.images, STATE.images);
+        assert_string_equal(s.sync, STATE.sync);
+        assert_string_equal(s.digest, STATE.digest);
+        assert_true(s.out_ms == 17);
 
         negative.valid_ms = -5;
         buf_reset(&b);

@@ -385,7 +385,8 @@ static struct status_cluster cluster(void)
                                 .self = true, .candidate = true),
                            NODE("n2", "10.0.0.12", "master", "master", "fit", "ok", 900,
                                 .leads = true, .mounted = true,
-                                .mailcow = { "2026-06", "30062026_1500", "00ff" }),
+                                .mailcow = { "2026-06", "30062026_1500", "00ff" },
+                                .sync = { "unreachable", "0123456789abcdef", 700000 }),
                            NODE("node-three", "10.0.0.13", "unknown", "", "unknown", "stale", -1,
                                 .self = false) },
                 .n_nodes = 3,
@@ -433,6 +434,16 @@ static void test_cluster_json(void **state)
         assert_string_equal(string(mailcow, "schema"), "30062026_1500");
         assert_string_equal(string(mailcow, "images"), "00ff");
         assert_string_equal(string(cJSON_GetObjectItem(n3, "mailcow"), "version"), "");
+        const cJSON *sync = cJSON_GetObjectItem(n2, "sync");
+        assert_string_equal(string(sync, "reason"), "unreachable");
+        assert_string_equal(string(sync, "message"), "who leads cannot be asked");
+        assert_string_equal(string(sync, "digest"), "0123456789abcdef");
+        assert_true(cJSON_IsFalse(cJSON_GetObjectItem(sync, "well")));
+        assert_true(cJSON_IsTrue(cJSON_GetObjectItem(sync, "late")));
+        assert_true(number(sync, "out_ms") == 700000);
+        sync = cJSON_GetObjectItem(n3, "sync");
+        assert_string_equal(string(sync, "reason"), "");
+        assert_null(cJSON_GetObjectItem(sync, "well"));
         assert_true(cJSON_IsTrue(cJSON_GetObjectItem(named(nodes, "name", "n1"), "self")));
         const cJSON *volume = cJSON_GetObjectItem(root, "volume");
         assert_string_equal(string(volume, "attached_to"), "n2");
@@ -451,6 +462,7 @@ static void test_cluster_text(void **state)
                 "\n  n1             10.0.0.11       standby     fit       here  ok, could lead\n",
                 "\n* n2             10.0.0.12       master      fit         0s  ok\n",
                 "\n  node-three     10.0.0.13       unknown     unknown  never  stale\n",
+                "\n  sync     n2 is not in step for 11m: who leads cannot be asked\n",
                 "\n  volume   not mounted here; provider hetzner says it is at n2 (4s ago)\n",
                 "\n  address  192.0.2.9 is here, on eth0\n",
                 "\n  address  2001:db8::9 is not here on eth0\n",

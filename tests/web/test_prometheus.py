@@ -63,6 +63,7 @@ def plant(p, name):
         "HamonCheckDown": lambda: check(n["n1"], "imap").update(verdict="down"),
         "HamonGaleraAlone": lambda: n["n3"]["galera"].update(status="non-Primary"),
         "HamonGaleraIncomplete": lambda: n["n1"]["galera"].update(size=2),
+        "HamonOutOfStep": lambda: n["n1"]["nodes"][2]["sync"].update(reason="unreachable", well=False, out_ms=900000),
         "HamonProviderSilent": lambda: n["n2"]["volume"].update(answers=False),
         "HamonAddressMissing": lambda: n["n1"]["ip"]["addresses"][1].update(here=False),
         "HamonOutboundMissing": lambda: n["n1"]["ip"].update(outbound_missing=True),

@@ -76,6 +76,7 @@ node_units() {
 	! hamon_present || echo hamon.service
 	! trait cluster || ! unit_present hamon-guard || echo hamon-guard.service
 	! unit_present hamon-web || echo hamon-web.service
+	! trait cluster || ! unit_present hamon-sync || echo hamon-sync.service
 }
 
 unit_present() { find "$(hamon_tree)" -name "$1.service" 2>/dev/null | grep . >/dev/null; }

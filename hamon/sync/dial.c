@@ -1,0 +1,152 @@
+/* connect(2) with a deadline, then the secrets: the new one, and while it is being changed the one
+ * before. */
+#include "hamon/sync/dial.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { CONNECT_MS = 5000 };
+
+union address {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+};
+
+static int address_of(const char *text, unsigned port, union address *ret, socklen_t *ret_len)
+{
+        union address a = { .any = { .sa_family = AF_UNSPEC } };
+
+        if (inet_pton(AF_INET, text, &a.v4.sin_addr) == 1) {
+                a.v4.sin_family = AF_INET;
+                a.v4.sin_port = htons((uint16_t)port);
+                *ret_len = sizeof a.v4;
+        } else if (inet_pton(AF_INET6, text, &a.v6.sin6_addr) == 1) {
+                a.v6.sin6_family = AF_INET6;
+                a.v6.sin6_port = htons((uint16_t)port);
+                *ret_len = sizeof a.v6;
+        } else {
+                return -EINVAL;
+        }
+        *ret = a;
+        return 0;
+}
+
+int dial_own(const struct config *c, char *ret_address, size_t size, unsigned *ret_port)
+{
+        int rank = config_cluster_rank(c);
+
+        if (rank < 0)
+                return -EINVAL;
+        return config_sync_listen(c->sync.listen, config_cluster_node(c, (size_t)rank).address,
+                                  ret_address, size, ret_port);
+}
+
+static int await_connected(int fd, msec_t deadline)
+{
+        struct pollfd p = { .fd = fd, .events = POLLOUT };
+        int error = 0, n;
+        socklen_t len = sizeof error;
+
+        do {
+                msec_t left = MIN(deadline - clock_ms(), CONNECT_MS);
+                n = left > 0 ? poll(&p, 1, (int)left) : 0;
+        } while (n < 0 && errno == EINTR);
+        if (n <= 0)
+                return n < 0 ? -errno : -ETIMEDOUT;
+        return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? -errno : -error;
+}
+
+/* From the address the others know this node by: they answer to no other. */
+static int reach(const char *from, const char *to, unsigned port, msec_t deadline, int *ret)
+{
+        union address own, other;
+        socklen_t own_len, len;
+
+        if (address_of(from, 0, &own, &own_len) < 0 || address_of(to, port, &other, &len) < 0)
+                return -EINVAL;
+        CLEANUP(closep)
+        int fd = socket(other.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return -errno;
+        if (own.any.sa_family == other.any.sa_family && bind(fd, &own.any, own_len) < 0)
+                return -errno;
+        int r = connect(fd, &other.any, len) < 0 ? -errno : 0;
+        if (r == -EINPROGRESS)
+                r = await_connected(fd, deadline);
+        if (r == 0)
+                *ret = take_fd(&fd);
+        return r;
+}
+
+static int hear_hello(struct dial *d, struct buf *error)
+{
+        CLEANUP(buf_done) struct buf payload = BUF(CHANNEL_FRAME_MAX);
+        enum channel_frame frame;
+        uint64_t protocol = 0;
+
+        int r = channel_receive(d->channel, &frame, &payload);
+        if (r == 0 && frame == FRAME_REFUSE) {
+                for (size_t i = 0; i < payload.len; i++) /* it may go into a log */
+                        if ((unsigned char)payload.data[i] < ' ' || payload.data[i] == 0x7f)
+                                payload.data[i] = '?';
+                buf_adds(error, buf_str(&payload));
+                return -EPERM;
+        }
+        if (r < 0 || frame != FRAME_HELLO || payload.len < 12 || payload.len > 12 + 16) {
+                buf_adds(error, r < 0 ? strerror(-r) : "it speaks another language");
+                return r < 0 ? r : -EBADMSG;
+        }
+        for (size_t i = 0; i < 4; i++)
+                protocol = protocol << 8 | (unsigned char)payload.data[i];
+        for (size_t i = 4; i < 12; i++)
+                d->epoch = d->epoch << 8 | (unsigned char)payload.data[i];
+        str_copy(d->images, sizeof d->images, payload.data + 12);
+        if (protocol == CHANNEL_PROTOCOL)
+                return 0;
+        buf_adds(error, "its hamon is of another version, with another protocol");
+        return -EPROTO;
+}
+
+int dial(const struct config *c, size_t node, msec_t deadline, struct dial *ret, struct buf *error)
+{
+        const struct cluster_node to = config_cluster_node(c, node);
+        int rank = config_cluster_rank(c), r = rank < 0 ? -EINVAL : 0, fd = -1;
+        struct dial d = { .channel = NULL };
+        struct key_ring ring = { .n = 0 };
+        char address[64];
+        unsigned port;
+
+        if (r < 0 || dial_own(c, address, sizeof address, &port) < 0) {
+                buf_adds(error, "this node is none of [cluster] nodes");
+                return -EINVAL;
+        }
+        r = key_ring_load(c->cluster.secret_file, &ring, error);
+        if (r < 0)
+                return r;
+        r = -EACCES;
+        for (size_t i = 0; r == -EACCES && i < ring.n; i++) {
+                buf_reset(error);
+                r = reach(config_cluster_node(c, (size_t)rank).address, to.address, port, deadline,
+                          &fd);
+                if (r < 0)
+                        buf_addf(error, "%s port %u: %s", to.address, port, strerror(-r));
+                else
+                        r = channel_connect(fd, &ring, i, c->node.name, to.name, deadline,
+                                            &d.channel, error);
+        }
+        key_ring_done(&ring);
+        if (r == 0)
+                r = hear_hello(&d, error);
+        if (r < 0) {
+                channel_free(d.channel);
+                return r;
+        }
+        *ret = d;
+        return 0;
+}

@@ -50,7 +50,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-def wait_for(what, condition, seconds=20):
+def wait_for(what, condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
@@ -153,7 +153,7 @@ class Stack:
             return f.read()
 
     def api(self, path, data=None):
-        c = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=10)
+        c = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=60)
         c.request("POST" if data is not None else "GET", path, json.dumps(data) if data is not None else None)
         answer = json.loads(c.getresponse().read())
         c.close()
@@ -161,7 +161,7 @@ class Stack:
 
     def connection(self):
         context = ssl._create_unverified_context()  # pylint: disable=protected-access
-        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=context)
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=120, context=context)
 
     def state(self):
         return self.api("/_state")
@@ -171,7 +171,7 @@ class Stack:
 
     def command(self, *words):
         return subprocess.run([SIGNUP, "-c", self.config_file(0), *words], capture_output=True, text=True,
-                              timeout=20, check=False)
+                              timeout=60, check=False)
 
     def stop(self):
         codes = []
@@ -179,7 +179,7 @@ class Stack:
             if child.poll() is None:
                 child.terminate()
             try:
-                codes.append(child.wait(20))
+                codes.append(child.wait(60))
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()

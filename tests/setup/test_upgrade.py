@@ -276,6 +276,10 @@ socket = {self.dir}/sock
         self.untouched()
 
     def test_what_bars_it(self):
+        """All at once, each with a daemon and a state of its own: it gives the others some seconds to be heard."""
+        own_state = 'mount -t tmpfs test "$1"; where=$1; shift; code=0; "$@" || code=$?; ' \
+                    '[ ! -e "$where/upgrade" ] || echo "it left a state"; exit "$code"'
+        begun = []
         for change, says in (
                 (lambda d: d.nodes["n3"].update(state="maintenance"), "n3 is in maintenance"),
                 (lambda d: d.nodes["n3"].update(state=""), "n3 is not heard"),
@@ -285,11 +289,21 @@ socket = {self.dir}/sock
                 (lambda d: d.nodes["n2"].update(state="maintenance"), "n2 is in maintenance, and not by"),
                 (lambda d: (d.nodes["n1"].update(state="standby"), d.nodes["n2"].update(state="master")),
                  "n1 has not been upgraded, and the leader comes last")):
-            nodes, galera = json.loads(json.dumps(self.daemon.nodes)), self.daemon.galera
-            change(self.daemon)
-            self.run_it(1, "--yes", says=[says])
-            self.untouched()
-            self.daemon.nodes, self.daemon.galera = nodes, galera
+            d = Daemon(f"{self.dir}/sock{len(begun)}", self.mailcow)
+            change(d)
+            d.start()
+            conf = f"{self.conf}.{len(begun)}"
+            put(conf, read(self.conf).replace("/sock\n", f"/sock{len(begun)}\n"))
+            begun.append((d, says, subprocess.Popen(
+                ["unshare", "--mount", "--propagation", "private", "sh", "-c", own_state, "sh", STATE,
+                 BIN + "/hamon", "-c", conf, "upgrade", "--yes"], stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=die_with_parent)))
+        for d, says, child in begun:
+            text = child.communicate(timeout=PATIENCE)[0]
+            self.assertIn(says, text)
+            self.assertNotIn("it left a state", text)
+            self.assertEqual((child.returncode, d.orders), (1, []), text)
+        self.untouched()
 
     def test_no_network(self):
         put(self.mailcow + "/no-network", "")
@@ -363,7 +377,8 @@ socket = {self.dir}/sock
                 self.tearDown()
                 self.doCleanups()
                 self.setUp()
-                put(self.dir + "/slow", "")
+                if step in ("update", "containers"):  # in which compose is called
+                    put(self.dir + "/slow", "")
                 held = {"fit": step == "fit"}
                 self.daemon.fit_after = lambda h=held: not h["fit"]
                 self.docker.say("set mysql-mailcow start_ms=700")
@@ -374,7 +389,9 @@ socket = {self.dir}/sock
                 self.assertIsNone(child.poll())
                 child.kill()
                 child.communicate()
-                held["fit"], self.daemon.pause = False, 0
+                held["fit"], self.daemon.pause = False, 0  # what is left of it need not be slow
+                if os.path.exists(self.dir + "/slow"):
+                    os.unlink(self.dir + "/slow")
                 self.run_it(0, "--yes")
                 self.through()
 
@@ -385,7 +402,15 @@ socket = {self.dir}/sock
         child.kill()
         child.communicate()
         self.assertTrue(os.path.isdir(self.mailcow + "/running"))
-        self.run_it(0, "--yes", says=["what it started, is still at work", "goes on at"])
+        child, text = self.start("--yes"), ""
+        for line in child.stdout:
+            text += line
+            if "what it started, is still at work" in line:
+                put(self.mailcow + "/let-go", "")
+        self.assertEqual(child.wait(PATIENCE), 0, text)
+        self.assertIn("is still at work", text)
+        self.assertIn("goes on at", text)
+        child.stdout.close()
         self.through()
 
 

@@ -142,6 +142,7 @@ smtpd_sasl_path = {self.at("auth")}
 minimal_backoff_time = 2s
 maximal_backoff_time = 4s
 queue_run_delay = 2s
+service_throttle_time = 1s
 smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, reject
 """)
         services = ["smtp inet n - n - - smtpd"]

@@ -2,7 +2,6 @@
 #include "hamon/peer_impl.h"
 
 #include "lib/secret.h"
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,38 +18,13 @@ const char *const PEER_ENDS[] = {
         [PEER_BAD_SECRET] = "bad_secret", [PEER_UNASKED] = "unasked",
 };
 
-int peer_address_of(const char *address, unsigned port, union peer_address *ret)
-{
-        union peer_address a = { .any = { .sa_family = AF_UNSPEC } };
-
-        if (port > 65535)
-                return -EINVAL;
-        if (inet_pton(AF_INET, address, &a.v4.sin_addr) == 1) {
-                a.v4.sin_family = AF_INET;
-                a.v4.sin_port = htons((uint16_t)port);
-        } else if (inet_pton(AF_INET6, address, &a.v6.sin6_addr) == 1) {
-                a.v6.sin6_family = AF_INET6;
-                a.v6.sin6_port = htons((uint16_t)port);
-        } else {
-                return -EINVAL;
-        }
-        *ret = a;
-        return 0;
-}
-
-socklen_t peer_address_len(const union peer_address *a)
-{
-        return a->any.sa_family == AF_INET ? sizeof a->v4 : sizeof a->v6;
-}
-
 static int fill_nodes(struct peer *p, const struct peer_config *c)
 {
         for (size_t i = 0; i < c->n_nodes; i++) {
                 if (!peer_wire_name_valid(c->nodes[i].name))
                         return -EINVAL;
                 str_copy(p->nodes[i].name, sizeof p->nodes[i].name, c->nodes[i].name);
-                int r = peer_address_of(c->nodes[i].address, c->nodes[i].port,
-                                        &p->nodes[i].address);
+                int r = address_parse(c->nodes[i].address, c->nodes[i].port, &p->nodes[i].address);
                 if (r < 0)
                         return r;
         }

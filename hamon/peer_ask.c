@@ -223,8 +223,8 @@ static void on_now(void *arg)
 /* From our own address, so that the other one knows us for a node. 0, or the error. */
 static int dial(struct peer_question *q)
 {
-        const union peer_address *to = &q->peer->nodes[q->node].address;
-        union peer_address from = q->peer->nodes[q->peer->me].address;
+        const union address *to = &q->peer->nodes[q->node].address;
+        union address from = q->peer->nodes[q->peer->me].address;
 
         q->fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (q->fd < 0)
@@ -234,9 +234,9 @@ static int dial(struct peer_question *q)
         else
                 from.v6.sin6_port = 0;
         if (from.any.sa_family == to->any.sa_family &&
-            bind(q->fd, &from.any, peer_address_len(&from)) < 0)
+            bind(q->fd, &from.any, address_len(&from)) < 0)
                 return errno;
-        if (connect(q->fd, &to->any, peer_address_len(to)) < 0 && errno != EINPROGRESS)
+        if (connect(q->fd, &to->any, address_len(to)) < 0 && errno != EINPROGRESS)
                 return errno;
         q->connected = event_new(q->peer->loop->base, q->fd, EV_WRITE, on_connected, q);
         return q->connected && event_add(q->connected, NULL) == 0 ? 0 : ENOMEM;

@@ -3,17 +3,11 @@
 
 #include "hamon/peer.h"
 #include "hamon/peer_wire.h"
-#include <netinet/in.h>
+#include "lib/address.h"
 #include <sys/socket.h>
 
 struct peer_client;
 struct peer_question;
-
-union peer_address {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-};
 
 struct peer {
         struct loop *loop;
@@ -24,7 +18,7 @@ struct peer {
 
         struct {
                 char name[PEER_NAME];
-                union peer_address address;
+                union address address;
                 unsigned secret; /* the one it believed last */
         } nodes[PEER_NODES];
         size_t n_nodes, me;
@@ -37,9 +31,6 @@ struct peer {
         struct peer_question *questions;
         unsigned n_questions;
 };
-
-int peer_address_of(const char *address, unsigned port, union peer_address *ret);
-socklen_t peer_address_len(const union peer_address *a);
 
 int peer_serve_start(struct peer *p, const char *address, unsigned port);
 void peer_serve_stop(struct peer *p);

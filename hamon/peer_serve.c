@@ -132,21 +132,10 @@ static void on_deadline(void *arg)
 
 /* ---- coming in ---- */
 
-static bool same_host(const union peer_address *a, const struct sockaddr *b)
-{
-        if (a->any.sa_family != b->sa_family)
-                return false;
-        if (b->sa_family == AF_INET)
-                return a->v4.sin_addr.s_addr == ((const struct sockaddr_in *)b)->sin_addr.s_addr;
-        return b->sa_family == AF_INET6 &&
-               memcmp(&a->v6.sin6_addr, &((const struct sockaddr_in6 *)b)->sin6_addr,
-                      sizeof a->v6.sin6_addr) == 0;
-}
-
 static bool is_stranger(const struct peer *p, const struct sockaddr *sa)
 {
         for (size_t i = 0; i < p->n_nodes; i++)
-                if (same_host(&p->nodes[i].address, sa))
+                if (address_same_host(&p->nodes[i].address, sa))
                         return false;
         return true;
 }
@@ -225,36 +214,16 @@ static void on_rested(void *arg)
 
 /* ---- the listener ---- */
 
-static int listen_on(const union peer_address *a, int *ret)
-{
-        CLEANUP(closep)
-        int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        int one = 1;
-
-        if (fd < 0)
-                return -errno;
-        /* at boot the private network may come up after us */
-        bool free_bind =
-                a->any.sa_family == AF_INET
-                        ? setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof one) == 0
-                        : setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof one) == 0;
-        if (!free_bind || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
-            bind(fd, &a->any, peer_address_len(a)) < 0 || listen(fd, BACKLOG) < 0)
-                return -errno;
-        *ret = take_fd(&fd);
-        return 0;
-}
-
 int peer_serve_start(struct peer *p, const char *address, unsigned port)
 {
         CLEANUP(closep) int fd = -1;
-        union peer_address a;
+        union address a;
 
-        int r = port > 0 ? peer_address_of(address, port, &a) : -EINVAL;
+        int r = port > 0 ? address_parse(address, port, &a) : -EINVAL;
         if (r == 0)
                 r = timer_init(&p->rest, p->loop, on_rested, p);
         if (r == 0)
-                r = listen_on(&a, &fd);
+                r = address_listen(&a, BACKLOG, &fd);
         if (r < 0)
                 return r;
         p->listener = evconnlistener_new(p->loop->base, on_accept, p,

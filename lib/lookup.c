@@ -2,7 +2,6 @@
  * wanted takes its base along when its own callback has come. */
 #include "lib/lookup.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/dns.h>
 #include <event2/util.h>
@@ -19,24 +18,6 @@ struct lookup {
         unsigned port;
         char host[];
 };
-
-int address_parse(const char *text, unsigned port, struct sockaddr_storage *ret, int *ret_len)
-{
-        struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-        struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
-
-        if (inet_pton(AF_INET, text, &in.sin_addr) == 1) {
-                memcpy(ret, &in, sizeof in);
-                *ret_len = sizeof in;
-                return 0;
-        }
-        if (inet_pton(AF_INET6, text, &in6.sin6_addr) == 1) {
-                memcpy(ret, &in6, sizeof in6);
-                *ret_len = sizeof in6;
-                return 0;
-        }
-        return -EINVAL;
-}
 
 static void lookup_free(struct lookup *l)
 {

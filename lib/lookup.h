@@ -18,6 +18,3 @@ int lookup_start(struct loop *l, const char *host, unsigned port, lookup_fn fn, 
                  struct lookup **ret);
 /* No callback any more; NULL is fine. What was asked already is freed by the loop's next turns. */
 void lookup_cancel(struct lookup *l);
-
-/* -EINVAL: not numeric. */
-int address_parse(const char *text, unsigned port, struct sockaddr_storage *ret, int *ret_len);

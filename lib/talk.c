@@ -2,6 +2,7 @@
  * from the first byte are one path. */
 #include "lib/talk.h"
 
+#include "lib/address.h"
 #include "lib/lookup.h"
 #include <errno.h>
 #include <event2/buffer.h>
@@ -362,13 +363,15 @@ static void on_kick(void *arg)
 static int begin(struct talk *t, const struct talk_config *c)
 {
         const char *address = c->address && *c->address ? c->address : c->host;
-        int len, r = address_parse(address, c->port, &t->addresses[0], &len);
+        union address a;
+        int r = address_parse(address, c->port, &a);
 
         if (r < 0 && address != c->host)
                 return r;
         timer_set(&t->deadline, t->c.timeout);
         if (r < 0)
                 return lookup_start(t->loop, c->host, c->port, on_lookup, t, &t->lookup);
+        memcpy(&t->addresses[0], &a, sizeof a);
         t->n = 1;
         timer_set(&t->kick, 0);
         return 0;
@@ -376,15 +379,14 @@ static int begin(struct talk *t, const struct talk_config *c)
 
 static int set_up(struct talk *t, const struct talk_config *c)
 {
-        struct sockaddr_storage unused;
-        int len;
+        union address unused;
 
         if (c->port < 1 || c->port > 65535 || !*c->host || strlen(c->host) > HOST_MAX)
                 return -EINVAL;
         str_copy(t->host, sizeof t->host, c->host);
         snprintf(t->where, sizeof t->where, strchr(c->host, ':') ? "[%s]:%u" : "%s:%u", c->host,
                  c->port);
-        t->numeric = address_parse(c->host, c->port, &unused, &len) == 0;
+        t->numeric = address_parse(c->host, c->port, &unused) == 0;
         if (c->tls != TALK_PLAIN) {
                 t->tls = SSL_CTX_new(TLS_client_method());
                 int r = t->tls ? trust(t->tls, c) : -ENOMEM;

@@ -2,10 +2,9 @@
  * is said on them. */
 #include "hamon/doctor/doctor.h"
 
-#include <arpa/inet.h>
+#include "lib/address.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,24 +20,6 @@ struct way {
         enum way_end end;
 };
 
-static socklen_t address_of(const char *text, unsigned port, struct sockaddr_storage *ret)
-{
-        struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
-        struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
-
-        *ret = (struct sockaddr_storage){ .ss_family = AF_UNSPEC };
-        if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-                v4->sin_family = AF_INET;
-                v4->sin_port = htons((uint16_t)port);
-                return sizeof *v4;
-        }
-        if (inet_pton(AF_INET6, text, &v6->sin6_addr) != 1)
-                return 0;
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons((uint16_t)port);
-        return sizeof *v6;
-}
-
 static enum way_end end_of(int error)
 {
         if (error == 0)
@@ -48,13 +29,14 @@ static enum way_end end_of(int error)
 
 static void begin(const char *address, struct way *w)
 {
-        struct sockaddr_storage a;
-        socklen_t len = address_of(address, w->port, &a);
+        union address a;
 
-        w->fd = len > 0 ? socket(a.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) : -1;
+        w->fd = -1;
+        if (address_parse(address, w->port, &a) == 0)
+                w->fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (w->fd < 0)
                 w->end = WAY_SILENT;
-        else if (connect(w->fd, (const struct sockaddr *)&a, len) == 0)
+        else if (connect(w->fd, &a.any, address_len(&a)) == 0)
                 w->end = WAY_OPEN;
         else if (errno != EINPROGRESS)
                 w->end = end_of(errno);

@@ -2,40 +2,14 @@
  * before. */
 #include "hamon/sync/dial.h"
 
-#include <arpa/inet.h>
+#include "lib/address.h"
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { CONNECT_MS = 5000 };
-
-union address {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-};
-
-static int address_of(const char *text, unsigned port, union address *ret, socklen_t *ret_len)
-{
-        union address a = { .any = { .sa_family = AF_UNSPEC } };
-
-        if (inet_pton(AF_INET, text, &a.v4.sin_addr) == 1) {
-                a.v4.sin_family = AF_INET;
-                a.v4.sin_port = htons((uint16_t)port);
-                *ret_len = sizeof a.v4;
-        } else if (inet_pton(AF_INET6, text, &a.v6.sin6_addr) == 1) {
-                a.v6.sin6_family = AF_INET6;
-                a.v6.sin6_port = htons((uint16_t)port);
-                *ret_len = sizeof a.v6;
-        } else {
-                return -EINVAL;
-        }
-        *ret = a;
-        return 0;
-}
 
 int dial_own(const struct config *c, char *ret_address, size_t size, unsigned *ret_port)
 {
@@ -66,17 +40,16 @@ static int await_connected(int fd, msec_t deadline)
 static int reach(const char *from, const char *to, unsigned port, msec_t deadline, int *ret)
 {
         union address own, other;
-        socklen_t own_len, len;
 
-        if (address_of(from, 0, &own, &own_len) < 0 || address_of(to, port, &other, &len) < 0)
+        if (address_parse(from, 0, &own) < 0 || address_parse(to, port, &other) < 0)
                 return -EINVAL;
         CLEANUP(closep)
         int fd = socket(other.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0)
                 return -errno;
-        if (own.any.sa_family == other.any.sa_family && bind(fd, &own.any, own_len) < 0)
+        if (own.any.sa_family == other.any.sa_family && bind(fd, &own.any, address_len(&own)) < 0)
                 return -errno;
-        int r = connect(fd, &other.any, len) < 0 ? -errno : 0;
+        int r = connect(fd, &other.any, address_len(&other)) < 0 ? -errno : 0;
         if (r == -EINPROGRESS)
                 r = await_connected(fd, deadline);
         if (r == 0)

@@ -6,12 +6,11 @@
 #include "hamon/sync/dial.h"
 #include "hamon/sync/pull.h"
 #include "hamon/sync/serve.h"
+#include "lib/address.h"
 #include "lib/log.h"
 #include "lib/sdnotify.h"
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/listener.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,18 +85,10 @@ static int pull_child(void *arg, int fd)
 
 static bool is_known(const struct config *c, const struct sockaddr *sa)
 {
-        char text[INET6_ADDRSTRLEN] = "";
-
-        if (sa->sa_family == AF_INET)
-                inet_ntop(AF_INET, &((const struct sockaddr_in *)sa)->sin_addr, text, sizeof text);
-        else if (sa->sa_family == AF_INET6)
-                inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)sa)->sin6_addr, text,
-                          sizeof text);
-        for (size_t i = 0; *text && i < c->cluster.nodes.n; i++) {
-                unsigned char a[16] = { 0 }, b[16] = { 0 };
-                const char *address = config_cluster_node(c, i).address;
-                if (inet_pton(sa->sa_family, address, a) == 1 &&
-                    inet_pton(sa->sa_family, text, b) == 1 && memcmp(a, b, sizeof a) == 0)
+        for (size_t i = 0; i < c->cluster.nodes.n; i++) {
+                union address a;
+                if (address_parse(config_cluster_node(c, i).address, 0, &a) == 0 &&
+                    address_same_host(&a, sa))
                         return true;
         }
         return false;
@@ -161,39 +152,18 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 
 /* ---- building up ---- */
 
-static int listen_on(const char *address, unsigned port, int *ret)
-{
-        struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-        struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
-        bool is_v4 = inet_pton(AF_INET, address, &v4.sin_addr) == 1;
-        const struct sockaddr *sa = is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6;
-        int one = 1;
-
-        if (!is_v4 && inet_pton(AF_INET6, address, &v6.sin6_addr) != 1)
-                return -EINVAL;
-        CLEANUP(closep)
-        int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (fd < 0)
-                return -errno;
-        /* at boot the private network may come up after us */
-        if (setsockopt(fd, is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IP_FREEBIND : IPV6_FREEBIND,
-                       &one, sizeof one) < 0 ||
-            setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
-            bind(fd, sa, is_v4 ? sizeof v4 : sizeof v6) < 0 || listen(fd, BACKLOG) < 0)
-                return -errno;
-        *ret = take_fd(&fd);
-        return 0;
-}
-
 static int start_listener(struct sync *s)
 {
         CLEANUP(closep) int fd = -1;
         char address[64] = "";
+        union address a;
         unsigned port = 0;
 
         int r = dial_own(&s->config, address, sizeof address, &port);
         if (r == 0)
-                r = listen_on(address, port, &fd);
+                r = address_parse(address, port, &a);
+        if (r == 0)
+                r = address_listen(&a, BACKLOG, &fd);
         if (r < 0) {
                 log_event(LOG_ERROR, "sync_listen", LS("address", address), LI("port", port),
                           LS("error", strerror(-r)));

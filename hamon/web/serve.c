@@ -6,8 +6,8 @@
 
 #include "hamon/web/head.h"
 #include "hamon/web/token.h"
+#include "lib/address.h"
 #include "lib/log.h"
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -310,19 +310,15 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
 
 static int listen_at(struct serve *s, const char *address, unsigned port)
 {
-        struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-        struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
-        bool six = strchr(address, ':') != NULL;
-        struct sockaddr *sa = six ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4;
-
-        if (inet_pton(six ? AF_INET6 : AF_INET, address,
-                      six ? (void *)&v6.sin6_addr : (void *)&v4.sin_addr) != 1)
-                return -EINVAL;
         unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE;
-        if (six)
+        union address a;
+
+        if (address_parse(address, port, &a) < 0)
+                return -EINVAL;
+        if (a.any.sa_family == AF_INET6)
                 flags |= LEV_OPT_BIND_IPV6ONLY;
-        struct evconnlistener *l = evconnlistener_new_bind(
-                s->loop->base, on_accept, s, flags, BACKLOG, sa, six ? sizeof v6 : sizeof v4);
+        struct evconnlistener *l = evconnlistener_new_bind(s->loop->base, on_accept, s, flags,
+                                                           BACKLOG, &a.any, (int)address_len(&a));
         if (!l)
                 return errno ? -errno : -ENOMEM;
         s->listeners[s->n_listeners++] = l;

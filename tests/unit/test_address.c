@@ -50,7 +50,7 @@ static void test_listen(void **state)
 
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(HOSTS); i++) {
-                union address a, got;
+                union address a, got = { .any = { .sa_family = AF_UNSPEC } };
                 socklen_t len = sizeof got;
                 int fd = -1, second = -1;
                 assert_int_equal(address_parse(HOSTS[i], 0, &a), 0);

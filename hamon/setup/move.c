@@ -46,9 +46,9 @@ int move_begin(struct move *m, struct step *s)
                                 "hamon runs here and could lead at any moment: systemctl disable "
                                 "--now hamon hamon-guard, then again");
         int r = volume_place(s, &m->place);
-        for (size_t i = 0; r == 0 && i < N_MOVE_ROWS; i++)
-                r = move_look(s, &MOVE_ROWS[i], &m->volumes[m->n++]);
-        return r;
+        for (; m->n < N_MOVE_ROWS; m->n++)
+                m->volumes[m->n].row = &MOVE_ROWS[m->n];
+        return r == 0 ? move_look(s, m->volumes, m->n) : r;
 }
 
 /* ---- the shared volume ---- */

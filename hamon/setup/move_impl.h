@@ -4,7 +4,7 @@
 #include "hamon/cmd_volume.h"
 #include "hamon/setup/move_volume.h"
 
-enum { MOVE_VOLUMES = 8, MOVE_STEP_MS = 10 * 60 * 1000 };
+enum { MOVE_STEP_MS = 10 * 60 * 1000 };
 
 struct move {
         struct step *step;

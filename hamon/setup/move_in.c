@@ -197,14 +197,16 @@ static int keep_all(struct move *m, bool from_here)
 static int make_anew(struct move *m)
 {
         static const char *const UP[] = { "up", "--no-start", NULL };
-        struct move_volume v;
         int r = move_compose(m, UP);
 
+        if (r == 0)
+                r = move_look(m->step, m->volumes, m->n);
         for (size_t i = 0; r == 0 && i < m->n; i++) {
-                r = move_look(m->step, m->volumes[i].row, &v);
-                if (r == 0 && *v.target && v.is != MOVE_BOUND)
-                        r = step_end(m->step, STEP_FAILED, "compose did not bind %s to %s", v.name,
-                                     v.target);
+                const struct move_volume *v = &m->volumes[i];
+
+                if (*v->target && v->is != MOVE_BOUND)
+                        r = step_end(m->step, STEP_FAILED, "compose did not bind %s to %s", v->name,
+                                     v->target);
         }
         return r;
 }

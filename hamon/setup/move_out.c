@@ -62,15 +62,6 @@ static int undo_init(struct step *s)
         return step_end(s, STEP_FAILED, "hamon init --undo failed, see above");
 }
 
-static int look_again(struct move *m)
-{
-        int r = 0;
-
-        for (size_t i = 0; r == 0 && i < m->n; i++)
-                r = move_look(m->step, m->volumes[i].row, &m->volumes[i]);
-        return r;
-}
-
 static int copy_back(struct move *m)
 {
         int r = move_mount(m);
@@ -117,7 +108,7 @@ static int put_back(struct move *m)
                 if (m->volumes[i].kept_full && m->volumes[i].is == MOVE_LOCAL)
                         r = move_keep(m->step, &m->volumes[i], "-from-ha");
         if (r == 0)
-                r = look_again(m);
+                r = move_look(m->step, m->volumes, m->n);
         for (size_t i = 0; r == 0 && i < m->n; i++)
                 r = move_put_back(m->step, &m->volumes[i]);
         return r == 0 ? old_passwords(m->step) : r;
@@ -167,7 +158,7 @@ static int away(struct move *m, bool kept)
         if (r == 0 && !kept)
                 r = move_compose(m, MAKE);
         if (r == 0)
-                r = look_again(m);
+                r = move_look(m->step, m->volumes, m->n);
         if (r == 0)
                 r = kept ? put_back(m) : copy_back(m);
         if (r == 0 && !kept)

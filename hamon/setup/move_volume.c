@@ -10,7 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DOCKER_MS = 60000, COPY_MS = 48 * 3600 * 1000, SHORT = 8192, DIR_MODE = 0755 };
+enum {
+        DOCKER_MS = 60000,
+        COPY_MS = 48 * 3600 * 1000,
+        SHORT = 8192,
+        NAMES = 128 * 1024,
+        DIR_MODE = 0755
+};
 
 /* vmail-index could be made anew, slowly; but with it IMAP's modification numbers never go back. */
 const struct move_row MOVE_ROWS[] = {
@@ -42,38 +48,78 @@ int move_is_empty(const char *dir)
         return n <= 2;
 }
 
-/* "there\n" and its place, and what it is bound to. Docker 20 has no other word for "is there". */
-static int inspect(struct step *s, const char *name, char *where, size_t size, struct buf *options)
+static bool has_line(const char *text, const char *line)
 {
-        CLEANUP(buf_done) struct buf out = BUF(SHORT);
-        char filter[MOVE_NAME + 16];
+        size_t len = strlen(line);
 
-        snprintf(filter, sizeof filter, "name=^%s$", name);
-        const char *const list[] = { "docker", "volume", "ls", "-q", "--filter", filter, NULL };
-        if (run_asked(list, NULL, DOCKER_MS, &out) != 0)
-                return failed(s, "Docker does not say if it is there", name);
-        *where = '\0';
-        if (strcmp(buf_str(&out), name) != 0)
-                return 0;
-        const char *const look[] = {
-                "docker",
-                "volume",
-                "inspect",
-                "-f",
-                "{{.Mountpoint}}\n{{range $k, $v := .Options}}{{$k}}={{$v}}\n{{end}}",
-                name,
-                NULL
+        while (*text && !(strncmp(text, line, len) == 0 && (text[len] == '\n' || !text[len]))) {
+                text = strchrnul(text, '\n');
+                text += *text == '\n';
+        }
+        return *text != '\0';
+}
+
+/* Of those that are there: name, place and options, a line each, then an empty one. Who is there is
+ * asked first, since `inspect` fails for one that is not, and Docker 20 has no other word for it.
+ */
+static int ask(struct step *s, const char *const *names, size_t n, struct buf *out)
+{
+        CLEANUP(buf_done) struct buf there = BUF(NAMES);
+        const char *look[2 * MOVE_VOLUMES + 6] = {
+                "docker", "volume", "inspect", "-f",
+                "{{.Name}}\n{{.Mountpoint}}\n{{range $k, $v := .Options}}{{$k}}={{$v}}\n{{end}}"
         };
-        if (run_asked(look, NULL, DOCKER_MS, &out) != 0)
-                return failed(s, "Docker does not say what it is", name);
-        const char *end = strchrnul(buf_str(&out), '\n');
-        if (end - buf_str(&out) >= (ptrdiff_t)size)
-                return failed(s, "its path is too long", name);
-        memcpy(where, buf_str(&out), (size_t)(end - buf_str(&out)));
-        where[end - buf_str(&out)] = '\0';
-        if (options && *end)
-                buf_adds(options, end + 1);
+        const size_t words = 5;
+        char filter[MOVE_NAME + 16];
+        size_t found = 0;
+
+        snprintf(filter, sizeof filter, "name=^%s_", s->config.docker.project);
+        const char *const list[] = { "docker", "volume", "ls", "-q", "--filter", filter, NULL };
+        if (run_asked(list, NULL, DOCKER_MS, &there) != 0)
+                return failed(s, "Docker does not say if it is there", names[0]);
+        for (size_t i = 0; i < n; i++)
+                if (has_line(buf_str(&there), names[i]))
+                        look[words + found++] = names[i];
+        if (found > 0 && run_asked(look, NULL, DOCKER_MS, out) != 0)
+                return failed(s, "Docker does not say what it is", look[words]);
         return 0;
+}
+
+/* What was said of one; "" = it is not there. */
+static int read_one(struct step *s, const struct buf *said, const char *name, char *where,
+                    size_t size, struct buf *options)
+{
+        const char *at = buf_str(said);
+        size_t len = strlen(name);
+
+        *where = '\0';
+        while (*at && !(strncmp(at, name, len) == 0 && at[len] == '\n')) {
+                at = strstr(at, "\n\n");
+                if (!at)
+                        return 0;
+                at += 2;
+        }
+        if (!*at)
+                return 0;
+        at += len + 1;
+        len = strcspn(at, "\n");
+        if (len >= size)
+                return failed(s, "its path is too long", name);
+        memcpy(where, at, len);
+        where[len] = '\0';
+        at += len + (at[len] == '\n');
+        const char *end = strstr(at, "\n\n");
+        if (options && *at != '\n')
+                buf_add(options, at, end ? (size_t)(end - at) + 1 : strlen(at));
+        return 0;
+}
+
+static int inspect(struct step *s, const char *name, char *where, size_t size)
+{
+        CLEANUP(buf_done) struct buf said = BUF(SHORT);
+        int r = ask(s, &name, 1, &said);
+
+        return r == 0 ? read_one(s, &said, name, where, size, NULL) : r;
 }
 
 static enum move_is what_is_it(const struct buf *options, const char *target)
@@ -90,29 +136,46 @@ static enum move_is what_is_it(const struct buf *options, const char *target)
         return n == strlen(device) - 1 && strncmp(found, device, n) == 0 ? MOVE_BOUND : MOVE_OTHER;
 }
 
-int move_look(struct step *s, const struct move_row *row, struct move_volume *ret)
+static int judge(struct step *s, const struct buf *said, struct move_volume *v)
 {
         CLEANUP(buf_done) struct buf options = BUF(SHORT);
+        int r = read_one(s, said, v->name, v->where, sizeof v->where, &options);
 
-        *ret = (struct move_volume){ .row = row };
-        snprintf(ret->name, sizeof ret->name, "%s_%s", s->config.docker.project, row->name);
-        snprintf(ret->kept, sizeof ret->kept, "%s-before-ha", ret->name);
-        if (row->dir)
-                snprintf(ret->target, sizeof ret->target, "%s/%s", s->config.volume.mount,
-                         row->dir);
-        int r = inspect(s, ret->name, ret->where, sizeof ret->where, &options);
         if (r == 0)
-                r = inspect(s, ret->kept, ret->kept_where, sizeof ret->kept_where, NULL);
+                r = read_one(s, said, v->kept, v->kept_where, sizeof v->kept_where, NULL);
         if (r != 0)
                 return r;
-        ret->is = *ret->where ? what_is_it(&options, ret->target) : MOVE_ABSENT;
-        ret->kept_full = *ret->kept_where && move_is_empty(ret->kept_where) != 1;
-        if (ret->is == MOVE_OTHER)
+        v->is = *v->where ? what_is_it(&options, v->target) : MOVE_ABSENT;
+        v->kept_full = *v->kept_where && move_is_empty(v->kept_where) != 1;
+        if (v->is == MOVE_OTHER)
                 return step_end(s, STEP_FAILED,
                                 "%s has options of its own (%s): somebody else has bound it; this "
                                 "would not know the way back",
-                                ret->name, buf_str(&options));
+                                v->name, buf_str(&options));
         return 0;
+}
+
+int move_look(struct step *s, struct move_volume *v, size_t n)
+{
+        CLEANUP(buf_done) struct buf said = BUF(NAMES);
+        const char *names[2 * MOVE_VOLUMES] = { NULL };
+
+        for (size_t i = 0; i < n; i++) {
+                const struct move_row *row = v[i].row;
+
+                v[i] = (struct move_volume){ .row = row };
+                snprintf(v[i].name, sizeof v[i].name, "%s_%s", s->config.docker.project, row->name);
+                snprintf(v[i].kept, sizeof v[i].kept, "%s-before-ha", v[i].name);
+                if (row->dir)
+                        snprintf(v[i].target, sizeof v[i].target, "%s/%s", s->config.volume.mount,
+                                 row->dir);
+                names[2 * i] = v[i].name;
+                names[2 * i + 1] = v[i].kept;
+        }
+        int r = ask(s, names, 2 * n, &said);
+        for (size_t i = 0; r == 0 && i < n; i++)
+                r = judge(s, &said, &v[i]);
+        return r;
 }
 
 static int remove_volume(struct step *s, const char *name)
@@ -146,7 +209,7 @@ static int make_kept(struct step *s, const char *name, char *where, size_t size)
 
         if (run_asked(make, NULL, DOCKER_MS, &out) != 0)
                 return failed(s, "could not be made", name);
-        int r = inspect(s, name, where, size, NULL);
+        int r = inspect(s, name, where, size);
         return r != 0 || *where ? r : failed(s, "is gone again", name);
 }
 
@@ -158,7 +221,7 @@ int move_keep(struct step *s, struct move_volume *v, const char *suffix)
         snprintf(kept, sizeof kept, "%s%s", v->name, suffix);
         if (empty < 0)
                 return step_end_error(s, empty, v->where);
-        r = inspect(s, kept, where, sizeof where, NULL);
+        r = inspect(s, kept, where, sizeof where);
         if (r == 0 && !*where && !empty)
                 r = make_kept(s, kept, where, sizeof where);
         if (r != 0)
@@ -187,7 +250,7 @@ static int make_ordinary(struct step *s, struct move_volume *v)
                                      "--label", volume,   v->name,  NULL };
         if (run_shown(make, NULL, DOCKER_MS) != 0)
                 return failed(s, "could not be made", v->name);
-        return inspect(s, v->name, v->where, sizeof v->where, NULL);
+        return inspect(s, v->name, v->where, sizeof v->where);
 }
 
 int move_put_back(struct step *s, struct move_volume *v)

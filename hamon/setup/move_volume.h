@@ -6,7 +6,7 @@
 
 #include "hamon/step.h"
 
-enum { MOVE_NAME = 200 };
+enum { MOVE_NAME = 200, MOVE_VOLUMES = 8 };
 
 struct move_row {
         const char *name; /* in Mailcow's compose file */
@@ -35,8 +35,9 @@ struct move_volume {
         bool kept_full;
 };
 
-/* What there is of it. 0, or an exit code and a sentence was said. */
-int move_look(struct step *s, const struct move_row *row, struct move_volume *ret);
+/* What there is of each whose `row` is set (at most MOVE_VOLUMES): two questions to Docker for all
+ * of them. 0, or an exit code and a sentence was said. */
+int move_look(struct step *s, struct move_volume *v, size_t n);
 
 /* Is there nothing in the directory, or no directory? -errno. 1, 0. */
 int move_is_empty(const char *dir);

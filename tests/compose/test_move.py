@@ -41,6 +41,12 @@ code=0
 case $name,$* in
 hamon,*init\\ --undo*) rm -f {dir}/docker-compose.override.yml ;;
 hamon,*) {bin}/hamon "$@" || code=$? ;;
+docker-compose,config) # asked by each run: said once for the same files
+	kept={box}/config.$(cat ./*.yml mailcow.conf | md5sum | cut -c1-32)
+	[ -e "$kept" ] || PATH={path} "$name" "$@" >"$kept.new" || code=$?
+	[ -e "$kept" ] || [ "$code" != 0 ] || mv "$kept.new" "$kept"
+	[ "$code" != 0 ] || cat "$kept"
+	;;
 *) PATH={path} "$name" "$@" || code=$? ;;
 esac
 if [ -n "$deed" ] && [ -n "${{DEEDS:-}}" ]; then
@@ -103,7 +109,7 @@ class Move(unittest.TestCase):
         images()
         files()
         os.mkdir(BOX + "/wrap")
-        text = WRAPPER.format(dir=DIR, bin=BIN, path=os.environ["PATH"])
+        text = WRAPPER.format(box=BOX, dir=DIR, bin=BIN, path=os.environ["PATH"])
         for name in ("docker", "docker-compose", "rsync", "hamon"):
             write(f"{BOX}/wrap/{name}", text, 0o755)
         os.makedirs("/etc/mailcow-ha", exist_ok=True)

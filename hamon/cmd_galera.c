@@ -171,6 +171,24 @@ static int make_room(struct step *s, const struct galera_data *d)
         return discard && (d->there || d->member) ? member_set_aside(s, "-discarded") : 0;
 }
 
+/* R: a copy that comes in is not cut off: its member would be killed at the end of its time, and a
+ * large database be copied from the beginning. One with nothing yet is about to ask for it. */
+static bool is_copying(struct step *s, const struct galera_data *d)
+{
+        bool nothing = !d->there && !d->member;
+
+        return !(s->flags & STEP_DISCARD) && (d->unusable || nothing) && member_runs(s);
+}
+
+static int start_anew(struct step *s, const struct galera_data *d)
+{
+        int code = member_stop(s);
+
+        if (code == 0)
+                code = make_room(s, d);
+        return code ? code : member_start(s);
+}
+
 static int join_run(struct step *s)
 {
         struct galera_data d;
@@ -185,12 +203,10 @@ static int join_run(struct step *s)
         int code = somebody_else(s);
         if (code == 0)
                 code = member_data(s, &d);
-        if (code == 0)
-                code = member_stop(s);
-        if (code == 0)
-                code = make_room(s, &d);
-        if (code == 0)
-                code = member_start(s);
+        if (code == 0 && is_copying(s, &d))
+                step_note(s, MEMBER_SERVICE " runs: the copy that comes in is waited for");
+        else if (code == 0)
+                code = start_anew(s, &d);
         if (code != 0)
                 return code;
         if (!member_await(s, &f))

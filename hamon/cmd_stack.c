@@ -241,6 +241,7 @@ static int start_run(struct act *a)
         struct step *s = a->step;
         struct stack_request rq = { .goal = STACK_START,
                                     .set = s->warm ? SET_WARM : SET_ACTIVE,
+                                    .without = s->without,
                                     .may = s->warm ? NULL : may_start };
 
         rq.part = a->part;
@@ -379,7 +380,7 @@ static int drain(struct step *s)
 
 static const struct step_verb VERBS[] = {
         { .name = "start",
-          .flags = STEP_COMMON | STEP_REPAIR | STEP_SET | STEP_PART,
+          .flags = STEP_COMMON | STEP_REPAIR | STEP_SET | STEP_PART | STEP_WITHOUT,
           .timeout = START_MS,
           .run = start },
         { .name = "stop",

@@ -137,6 +137,14 @@ static void verify_one(struct stack *s, struct stack_member *m)
                          CTR_STATES[m->state]);
 }
 
+static void let_be(struct stack_plan *p, const char *service)
+{
+        struct stack_member *m = stack_plan_find(p, service);
+
+        if (m)
+                m->turn = TURN_NONE;
+}
+
 static void on_list(void *arg, const struct http_result *r)
 {
         struct stack *s = arg;
@@ -159,6 +167,7 @@ static void on_list(void *arg, const struct http_result *r)
         }
         if (first) {
                 stack_plan_aim(p, s->rq.goal, s->rq.set, s->rq.part, s->rq.only);
+                let_be(p, s->without);
                 s->phase = PHASE_JOBS;
         } else {
                 for (size_t i = 0; i < s->plan.n; i++)
@@ -305,7 +314,8 @@ int stack_begin(struct stack *s, const struct stack_request *r)
         if (s->phase != PHASE_IDLE)
                 return -EBUSY;
         s->rq = *r;
-        if (r->only && !str_copy(s->only, sizeof s->only, r->only))
+        if (!str_copy(s->only, sizeof s->only, r->only ? r->only : "") ||
+            !str_copy(s->without, sizeof s->without, r->without ? r->without : ""))
                 return -EINVAL;
         s->rq.only = r->only ? s->only : NULL;
         s->refused = false;

@@ -41,6 +41,7 @@ struct stack_request {
         enum stack_part part; /* of the set */
         bool images;          /* of a look: is each container still of the image its name means? */
         const char *only;     /* this service alone; NULL = the set. Copied */
+        const char *without;  /* this one of the set is let be; NULL = none. Copied */
         unsigned so_far;      /* what operations before, which this one completes, have changed */
         msec_t deadline;      /* of a look or a start, from now on; 0 = 60 s. A stop has its own:
                                  stop_timeout + kill_after + kill_wait */

@@ -53,7 +53,7 @@ struct stack {
         void *classify_arg;
 
         struct stack_request rq;
-        char only[STACK_SERVICE_SIZE];
+        char only[STACK_SERVICE_SIZE], without[STACK_SERVICE_SIZE];
         enum stack_phase phase;
         msec_t ends_at, stop_ends_at;
         bool refused; /* `may` said no */

@@ -19,25 +19,16 @@ static const struct {
         const char *word;
         enum step_flag flag;
 } FLAGS[] = {
-        { "--json", STEP_JSON },
-        { "--no-lease", STEP_NO_LEASE },
-        { "--yes", STEP_YES },
-        { "--force-epoch", STEP_FORCE_EPOCH },
-        { "--silent", STEP_SILENT },
-        { "--timeout", STEP_TIMEOUT },
-        { "--set", STEP_SET },
-        { "--fence", STEP_FENCE },
-        { "--off", STEP_OFF },
-        { "--only", STEP_ONLY },
-        { "--part", STEP_PART },
-        { "--retry", STEP_RETRY },
-        { "--from-here", STEP_FROM_HERE },
-        { "--kept", STEP_KEPT },
-        { "--dry-run", STEP_DRY },
-        { "--discard", STEP_DISCARD },
-        { "--accept-loss", STEP_ACCEPT_LOSS },
-        { "--plan", STEP_PLAN },
-        { "--auto", STEP_AUTO },
+        { "--json", STEP_JSON },       { "--no-lease", STEP_NO_LEASE },
+        { "--yes", STEP_YES },         { "--force-epoch", STEP_FORCE_EPOCH },
+        { "--silent", STEP_SILENT },   { "--timeout", STEP_TIMEOUT },
+        { "--set", STEP_SET },         { "--fence", STEP_FENCE },
+        { "--off", STEP_OFF },         { "--only", STEP_ONLY },
+        { "--part", STEP_PART },       { "--without", STEP_WITHOUT },
+        { "--retry", STEP_RETRY },     { "--from-here", STEP_FROM_HERE },
+        { "--kept", STEP_KEPT },       { "--dry-run", STEP_DRY },
+        { "--discard", STEP_DISCARD }, { "--accept-loss", STEP_ACCEPT_LOSS },
+        { "--plan", STEP_PLAN },       { "--auto", STEP_AUTO },
 };
 
 /* ---- how it ends ---- */
@@ -246,8 +237,8 @@ static int bad_argument(const struct step *s, const char *what, const char *arg)
 }
 
 enum {
-        STEP_VALUES =
-                STEP_TIMEOUT | STEP_SET | STEP_FENCE | STEP_OFF | STEP_ONLY | STEP_PART | STEP_RETRY
+        STEP_VALUES = STEP_TIMEOUT | STEP_SET | STEP_FENCE | STEP_OFF | STEP_ONLY | STEP_PART |
+                      STEP_WITHOUT | STEP_RETRY
 };
 
 /* What follows a flag. 0, or an exit code. */
@@ -267,6 +258,9 @@ static int take_value(struct step *s, enum step_flag flag, const char *value)
                 break;
         case STEP_PART:
                 s->part = value;
+                break;
+        case STEP_WITHOUT:
+                s->without = value;
                 break;
         case STEP_SET:
                 if (!warm && strcmp(value, "active") != 0)

@@ -44,6 +44,7 @@ enum step_flag {
         STEP_ACCEPT_LOSS = 1 << 13, /* of an unproven choice, by a person */
         STEP_AUTO = 1 << 15,        /* nobody is there to be asked */
         STEP_PLAN = 1 << 14,        /* say it, do nothing */
+        STEP_WITHOUT = 1 << 16,     /* --without SERVICE, of a set */
 };
 
 enum { STEP_COMMON = STEP_JSON | STEP_TIMEOUT, STEP_REPAIR = STEP_NO_LEASE | STEP_YES };
@@ -77,6 +78,7 @@ struct step {
         const char *fence, *off;  /* names with commas between them; NULL = none */
         const char *only;         /* a service; NULL = none */
         const char *part;         /* of the set, a word; NULL = all of it */
+        const char *without;      /* a service of the set that is let be; NULL = none */
 
         struct step_grant grant; /* as last heard */
         msec_t valid_until;      /* of our lease, on clock_ms() */

@@ -5,9 +5,16 @@
 #include "hamon/guard_state.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
-enum { ANSWER_MAX = 4 * 1024 * 1024, GUARD_MS = 1000, ASK_MS = 2000 };
+enum {
+        ANSWER_MAX = 4 * 1024 * 1024,
+        GUARD_MS = 1000,
+        ASK_MS = 2000,
+        FIRST_SYNC_MS = 10000, /* so long its first word may take, if it was started just now */
+        AGAIN_MS = 250,
+};
 
 static void delete_json(cJSON **j)
 {
@@ -45,20 +52,30 @@ static void judge(struct doctor *d, const cJSON *status)
         }
 }
 
-static void judge_sync(struct doctor *d, const cJSON *status)
+/* NULL: the daemon knows no nodes. */
+static const cJSON *own_sync(const cJSON *status)
 {
-        const cJSON *n = NULL, *sync;
-        bool found_self = false;
+        const cJSON *n;
 
         cJSON_ArrayForEach(n, cJSON_GetObjectItemCaseSensitive(status, "nodes"))
         {
-                found_self = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(n, "self"));
-                if (found_self)
-                        break;
+                if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(n, "self")))
+                        return cJSON_GetObjectItemCaseSensitive(n, "sync");
         }
-        sync = cJSON_GetObjectItemCaseSensitive(n, "sync");
+        return NULL;
+}
+
+static bool is_mute(const cJSON *sync)
+{
+        return sync && !*text_of(sync, "reason");
+}
+
+static void judge_sync(struct doctor *d, const cJSON *status)
+{
+        const cJSON *sync = own_sync(status);
         bool late = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(sync, "late"));
-        if (!found_self || (*text_of(sync, "reason") && !late))
+
+        if (!late && !is_mute(sync))
                 return;
         struct flaw *f =
                 found(d, F_SYNC, "%s",
@@ -67,14 +84,27 @@ static void judge_sync(struct doctor *d, const cJSON *status)
         found_fix(f, late ? "hamon sync now" : "systemctl enable --now hamon-sync");
 }
 
-static void look_status(struct doctor *d)
+/* NULL: no answer, or nonsense. */
+static cJSON *ask_status(const char *socket, int *ret_error)
 {
         CLEANUP(buf_done) struct buf answer = BUF(ANSWER_MAX);
-        const char *socket = d->config.control.socket;
 
-        int r = client_ask(socket, "status-json", ASK_MS, &answer);
-        CLEANUP(delete_json)
-        cJSON *status = r == 0 ? cJSON_ParseWithLength(buf_str(&answer), answer.len) : NULL;
+        *ret_error = client_ask(socket, "status-json", ASK_MS, &answer);
+        return *ret_error == 0 ? cJSON_ParseWithLength(buf_str(&answer), answer.len) : NULL;
+}
+
+static void look_status(struct doctor *d)
+{
+        const char *socket = d->config.control.socket;
+        const msec_t end = clock_ms() + FIRST_SYNC_MS;
+        int r;
+        CLEANUP(delete_json) cJSON *status = ask_status(socket, &r);
+
+        while (is_mute(own_sync(status)) && clock_ms() < end) {
+                poll(NULL, 0, AGAIN_MS);
+                delete_json(&status);
+                status = ask_status(socket, &r);
+        }
         if (cJSON_IsObject(status)) {
                 judge(d, status);
                 judge_sync(d, status);

@@ -4,6 +4,7 @@
  * compose makes volumes and containers anew, not started. Killed anywhere, the next run goes on. */
 #include "hamon/setup/move_impl.h"
 
+#include "hamon/galera_member.h"
 #include "hamon/setup/run.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -211,10 +212,15 @@ static int make_anew(struct move *m)
         return r;
 }
 
-static void start_warm(struct move *m)
+/* A database that is to become a member is the next command's to start, `hamon galera bootstrap` or
+ * join: without its order it would look for the others, and not listen to a stop meanwhile. */
+static void start_warm(struct move *m, bool with_database)
 {
-        const char *const warm[] = { "hamon", "-c",    m->step->file, "stack",
-                                     "start", "--set", "warm",        NULL };
+        const char *const warm[] = { "hamon",        "-c",
+                                     m->step->file,  "stack",
+                                     "start",        "--set",
+                                     "warm",         with_database ? NULL : "--without",
+                                     MEMBER_SERVICE, NULL };
 
         if (run_shown(warm, NULL, MOVE_STEP_MS) != 0)
                 step_note(m->step,
@@ -261,7 +267,7 @@ int move_in_run(struct step *s)
                 r = move_umount(&m);
         if (r != 0)
                 return r;
-        start_warm(&m);
+        start_warm(&m, was_bound);
         return step_end(s, was_bound ? STEP_ALREADY : STEP_DONE,
                         "Mailcow's data is the shared volume's; next: hamon galera %s",
                         from_here ? "bootstrap" : "join");

@@ -2,6 +2,7 @@
 """README.md's way on a bare rig that is up (called by the script "quickstart"): its commands in order, chaos
 between the way in and the way back, and at the end three Mailcows of their own with all the mail in them."""
 import argparse
+import concurrent.futures
 import os
 import shutil
 import subprocess
@@ -48,7 +49,6 @@ class Quickstart:
         self.begin, self.master = time.monotonic(), None
         shutil.rmtree(args.dir, ignore_errors=True)
         os.makedirs(args.dir)
-        self.log = os.path.join(args.dir, "session")
         with open(args.readme) as f:
             text = f.read()
         there, _, back = text.partition(WAY_BACK)
@@ -87,21 +87,33 @@ class Quickstart:
             return sorted(self.rig.nodes, key=lambda node: (node == self.master) == last)
         return self.rig.nodes
 
+    def type_in(self, node, code):
+        """What is said there goes to a file of the node's, each command with the second it begins in."""
+        first = code.split("\n")[0].split("  ")[0]
+        session = os.path.join(self.args.dir, "session-" + node)
+        with open(session, "a") as log:
+            log.write("\n==== %s\n%s----\n" % (node, code))
+        began = time.monotonic()
+        ran = subprocess.run(
+            [sys.executable, os.path.join(HERE, "readme.py"), str(BLOCK_S), session, self.args.rig,
+             "exec", "-i", node, "bash", "-exc", "PS4='+ ${SECONDS}s '\ncd /root\n" + code])
+        self.say("%s: %s... %.1f s" % (node, first, time.monotonic() - began))
+        if ran.returncode != 0:
+            with open(session, errors="replace") as log:
+                tail = log.read()[-3000:]
+            raise Failed("%s: exit code %d of:\n%s\nits last words:\n%s" % (
+                node, ran.returncode, code, tail))
+
     def block(self, where, code):
-        for node in self.nodes_of(where):
-            first = code.split("\n")[0].split("  ")[0]
-            with open(self.log, "a") as log:
-                log.write("\n==== %s\n%s----\n" % (node, code))
-            began = time.monotonic()
-            ran = subprocess.run(
-                [sys.executable, os.path.join(HERE, "readme.py"), str(BLOCK_S), self.log, self.args.rig,
-                 "exec", "-i", node, "bash", "-exc", "cd /root\n" + code])
-            self.say("%s: %s... %.1f s" % (node, first, time.monotonic() - began))
-            if ran.returncode != 0:
-                with open(self.log, errors="replace") as log:
-                    tail = log.read()[-3000:]
-                raise Failed("%s: exit code %d of:\n%s\nits last words:\n%s" % (
-                    node, ran.returncode, code, tail))
+        """On one after the other; of "every server" README.md says no order: on all at once."""
+        nodes = self.nodes_of(where)
+        if where != "every server":
+            for node in nodes:
+                self.type_in(node, code)
+            return
+        with concurrent.futures.ThreadPoolExecutor(len(nodes)) as people:
+            for done in [people.submit(self.type_in, node, code) for node in nodes]:
+                done.result()
 
     # ---- mail ----
 

@@ -251,7 +251,9 @@ class Move(unittest.TestCase):
         self.assertEqual(listing(where("mysql-vol-1")), database)
         self.assertNotIn(f"{PROJECT}_dovecot-mailcow_1", self.running())
         self.assertIn(f"{PROJECT}_unbound-mailcow_1", self.running())  # the warm set is on
+        self.assertNotIn(f"{PROJECT}_mysql-mailcow_1", self.running())  # but what `hamon galera` is to start
         hamon("move", "in", "--from-here", "--yes")  # nothing to do
+        self.assertIn(f"{PROJECT}_mysql-mailcow_1", self.running())  # a member by now
         self.assert_in(before)
 
         self.mount()

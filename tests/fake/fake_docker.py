@@ -46,7 +46,7 @@ REF is a compose service name (the newest container of that name) or an id. Defa
     api X [MIN]           newest and oldest API version, 1.41 and 1.12 at first
   The engine itself
     about VERSION ROOT    what /version and /info tell (20.10.24 and /var/lib/docker at first)
-    volume NAME DEVICE    a local volume that is bound to a directory
+    volume NAME DEVICE    a local volume that is bound to a directory; asked for alone, it lies there
   Control
     stats                 one line of JSON: requests per endpoint, inspect_max (at once), streams,
                           containers, sent (events)
@@ -186,6 +186,10 @@ class Engine(Deeds):
             return self.answer(c, "version", 200, {"Volumes": [
                 {"Name": n, "Driver": "local", "Options": {"type": "none", "o": "bind", "device": d}}
                 for n, d in self.volumes.items()], "Warnings": None})
+        if len(parts) == 2 and parts[0] == "volumes":
+            place = self.volumes.get(parts[1])
+            return self.answer(c, "version", 200 if place else 404, {"Name": parts[1], "Mountpoint": place} if place
+                               else {"message": "no such volume"})
         filters = Filters(query.get("filters", [""])[0])
         if parts == ["events"]:
             return self.stream(c, filters)

@@ -185,6 +185,13 @@ static void test_only(void **state)
         assert_int_equal(fx.result, STACK_DONE);
         assert_string_equal(say("deeds"), "stop/5:postfix most=1");
         assert_int_equal(member("redis")->state, CTR_RUNNING);
+
+        rq = request(STACK_STOP);
+        rq.without = "redis";
+        run_request(&rq);
+        assert_int_equal(fx.result, STACK_DONE);
+        assert_int_equal(member("redis")->state, CTR_RUNNING);
+        assert_int_equal(member("watchdog")->state, CTR_EXITED);
 }
 
 static void test_look(void **state)
@@ -236,6 +243,9 @@ static void test_one_at_a_time(void **state)
         name[sizeof name - 1] = '\0';
         begin_with(1000, 1000);
         rq.only = name;
+        assert_int_equal(stack_begin(fx.stack, &rq), -EINVAL);
+        rq.only = NULL;
+        rq.without = name;
         assert_int_equal(stack_begin(fx.stack, &rq), -EINVAL);
         assert_false(stack_busy(fx.stack));
 }

@@ -59,7 +59,8 @@ bare_node() {
 	mount -t tmpfs -o size=2g,mode=755 rig-disk "$(node_dir "$n")/disk"
 	bare_stage "$n"
 	node_boot "$n"
-	in_node "$n" rm -rf /usr/sbin/policy-rc.d /var/lib/mailcow-ha
+	# No index of manuals: each package would bring it up to date, for seconds.
+	in_node "$n" rm -rf /usr/sbin/policy-rc.d /var/lib/mailcow-ha /var/lib/man-db/auto-update
 	in_node "$n" mkdir /var/lib/mailcow-ha # of its own: what tests leave in the machine's does not shine through
 	# Its clock is the machine's (the unit is masked in a node), but a server has somebody who sets it.
 	in_node "$n" sh -c 'd=/etc/systemd/system/sysinit.target.wants; mkdir -p $d && ln -s /lib/systemd/system/systemd-timesyncd.service $d/'

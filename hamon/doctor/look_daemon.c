@@ -12,7 +12,7 @@ enum {
         ANSWER_MAX = 4 * 1024 * 1024,
         GUARD_MS = 1000,
         ASK_MS = 2000,
-        FIRST_SYNC_MS = 10000, /* so long its first word may take, if it was started just now */
+        FIRST_SYNC_MS = 3000, /* until the first word of one started just now; a look has 5 s */
         AGAIN_MS = 250,
 };
 

@@ -194,7 +194,7 @@ static int start(struct sync *s)
             (r = timer_init(&s->watchdog, &s->loop, on_watchdog, s)) < 0 ||
             (r = crew_init(&s->crew, &s->loop, SERVERS, (enum log_level)s->config.log.level)) < 0)
                 return r;
-        return start_listener(s);
+        return s->config.cluster.nodes.n > 0 ? start_listener(s) : 0;
 }
 
 static void stop(struct sync *s)
@@ -214,19 +214,18 @@ static void stop(struct sync *s)
 
 static int run(struct sync *s)
 {
-        if (s->config.cluster.nodes.n == 0) {
-                log_event(LOG_ERROR, "config", LS("key", "cluster.nodes"),
-                          LS("error", "there is nobody to keep in step with"));
-                return EX_CONFIG;
-        }
+        bool alone = s->config.cluster.nodes.n == 0;
         int r = start(s);
+
         if (r < 0)
                 return EX_OSERR;
-        log_event(LOG_INFO, "start", LS("version", MHA_VERSION));
+        log_event(LOG_INFO, "start", LS("version", MHA_VERSION),
+                  LS("msg", alone ? "no [cluster] nodes: nothing to keep in step" : ""));
         sd_notify_send("READY=1");
         if (sd_watchdog_interval() > 0)
                 timer_set(&s->watchdog, 0);
-        timer_set(&s->round, 0);
+        if (!alone)
+                timer_set(&s->round, 0);
         return loop_run(&s->loop) < 0 ? EX_OSERR : EX_OK;
 }
 

@@ -184,6 +184,19 @@ class Sync(unittest.TestCase):
             self.assertEqual((code, said["reason"]), (0, "maintenance"))
             self.assertEqual(n2.read("data/assets/ssl/cert.pem"), "renewed")
 
+    def test_no_cluster(self):
+        """Like the guard: enabled on a node that is of no cluster yet, it runs and does nothing."""
+        with World(start=False) as w:
+            n1 = w.nodes[0]
+            text = (n1.dir / "hamon.conf").read_text()
+            (n1.dir / "hamon.conf").write_text("".join(line + "\n" for line in text.splitlines()
+                                                       if not line.startswith(("[cluster]", "nodes =", "secret_file ="))))
+            n1.start()
+            until(lambda: "nothing to keep in step" in (n1.dir / "log").read_text(), "it says so")
+            self.assertIsNone(n1.process.poll())
+            self.assertFalse((n1.dir / "run/sync").exists())
+            self.assertEqual(n1.hamon("now").returncode, 78)
+
     def test_words(self):
         with World(start=False) as w:
             n2 = w.nodes[1]

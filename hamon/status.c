@@ -2,7 +2,7 @@
  * document is small (one object per service) and built once per request. */
 #include "hamon/status.h"
 
-#include <cjson/cJSON.h>
+#include "lib/json.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
@@ -12,15 +12,6 @@ enum { SYNC_TOLD_MS = 60 * 1000 };
 static msec_t since(const struct check_state *c, msec_t now)
 {
         return c->seen ? now - c->changed_at : 0;
-}
-
-/* cJSON's own numbers are doubles, printed with 15 digits. */
-static void add_int(cJSON *o, const char *key, int64_t value)
-{
-        char text[24];
-
-        snprintf(text, sizeof text, "%lld", (long long)value);
-        cJSON_AddRawToObject(o, key, text);
 }
 
 static void add_checks(cJSON *root, const struct node *n, msec_t now)
@@ -38,8 +29,8 @@ static void add_checks(cJSON *root, const struct node *n, msec_t now)
                 cJSON_AddStringToObject(o, "reason",
                                         reason_name(c->seen ? c->reason : REASON_STARTING));
                 cJSON_AddStringToObject(o, "message", node_check_message(n, i, msg, sizeof msg));
-                add_int(o, "since_ms", since(c, now));
-                add_int(o, "took_ms", node_check_took(n, i));
+                json_add_int(o, "since_ms", since(c, now));
+                json_add_int(o, "took_ms", node_check_took(n, i));
                 cJSON_AddBoolToObject(o, "required", node_check_required(n, i));
                 cJSON_AddItemToArray(list, o);
         }
@@ -52,16 +43,16 @@ static void add_galera(cJSON *root, const struct galera_facts *f)
 
         cJSON_AddStringToObject(o, "status", known ? f->cluster_status : "unknown");
         cJSON_AddStringToObject(o, "state", known ? f->state_comment : "unknown");
-        add_int(o, "size", known ? f->size : 0);
+        json_add_int(o, "size", known ? f->size : 0);
         cJSON_AddBoolToObject(o, "ready", known && f->ready);
         cJSON_AddBoolToObject(o, "connected", known && f->connected);
-        add_int(o, "last_committed", known ? f->last_committed : -1);
-        add_int(o, "conf_id", known ? f->conf_id : -1);
+        json_add_int(o, "last_committed", known ? f->last_committed : -1);
+        json_add_int(o, "conf_id", known ? f->conf_id : -1);
         cJSON_AddStringToObject(o, "cluster_uuid", known ? f->cluster_uuid : "");
-        add_int(o, "recv_queue", known ? (int64_t)f->recv_queue : 0);
-        add_int(o, "flow_control_paused_ns", known ? (int64_t)f->flow_control_ns : 0);
-        add_int(o, "cert_failures", known ? (int64_t)f->cert_failures : 0);
-        add_int(o, "bf_aborts", known ? (int64_t)f->bf_aborts : 0);
+        json_add_int(o, "recv_queue", known ? (int64_t)f->recv_queue : 0);
+        json_add_int(o, "flow_control_paused_ns", known ? (int64_t)f->flow_control_ns : 0);
+        json_add_int(o, "cert_failures", known ? (int64_t)f->cert_failures : 0);
+        json_add_int(o, "bf_aborts", known ? (int64_t)f->bf_aborts : 0);
         cJSON_AddStringToObject(o, "evs_delayed", known ? f->evs_delayed : "");
 }
 
@@ -75,11 +66,11 @@ static void add_containers(cJSON *root, const struct node *n)
                 cJSON_AddStringToObject(o, "service", s->name);
                 cJSON_AddStringToObject(o, "state", CTR_STATES[s->facts.state]);
                 cJSON_AddStringToObject(o, "health", CTR_HEALTHS[s->facts.health]);
-                add_int(o, "restarts", s->restarts);
+                json_add_int(o, "restarts", s->restarts);
                 cJSON_AddStringToObject(o, "set", SETS[s->set]);
                 cJSON_AddBoolToObject(o, "optional", s->optional);
                 if (s->since > 0)
-                        add_int(o, "since", s->since);
+                        json_add_int(o, "since", s->since);
                 else
                         cJSON_AddNullToObject(o, "since");
                 cJSON_AddItemToArray(list, o);
@@ -107,7 +98,7 @@ static void add_sync(cJSON *node, const struct sync_word *s, msec_t patience)
                 return;
         cJSON_AddBoolToObject(o, "well", sync_reason_well(s->reason));
         cJSON_AddBoolToObject(o, "late", s->out_ms > patience);
-        add_int(o, "out_ms", s->out_ms);
+        json_add_int(o, "out_ms", s->out_ms);
 }
 
 static void add_nodes(cJSON *root, const struct status_cluster *c, msec_t patience)
@@ -123,7 +114,7 @@ static void add_nodes(cJSON *root, const struct status_cluster *c, msec_t patien
                 cJSON_AddStringToObject(o, "state", n->state);
                 cJSON_AddStringToObject(o, "verdict", n->verdict);
                 cJSON_AddStringToObject(o, "reason", n->reason);
-                add_int(o, "age_ms", n->age);
+                json_add_int(o, "age_ms", n->age);
                 cJSON_AddBoolToObject(o, "self", n->self);
                 cJSON_AddBoolToObject(o, "holder", n->leads);
                 cJSON_AddBoolToObject(o, "candidate", n->candidate);
@@ -140,7 +131,7 @@ static void add_volume(cJSON *root, const struct status_cluster *c)
 
         cJSON_AddStringToObject(o, "provider", c->volume.provider);
         cJSON_AddBoolToObject(o, "answers", c->volume.answers);
-        add_int(o, "age_ms", c->volume.age);
+        json_add_int(o, "age_ms", c->volume.age);
         cJSON_AddStringToObject(o, "attached_to", c->volume.at);
         cJSON_AddStringToObject(o, "mount", c->volume.mount);
         cJSON_AddBoolToObject(o, "mounted", c->volume.mounted);
@@ -172,20 +163,20 @@ static void add_lease(cJSON *root, const struct status_cluster *c, msec_t now)
         cJSON_AddStringToObject(root, "state", HA_STATES[ha->state]);
         cJSON_AddStringToObject(root, "why", ha->why_not);
         cJSON_AddStringToObject(root, "repair", c->repair ? c->repair : "");
-        add_int(root, "epoch", (int64_t)(l->held ? l->epoch : l->row.epoch));
+        json_add_int(root, "epoch", (int64_t)(l->held ? l->epoch : l->row.epoch));
         o = cJSON_AddObjectToObject(root, "lease");
         cJSON_AddStringToObject(o, "holder", l->held ? l->me : l->known ? l->row.holder : "");
-        add_int(o, "epoch", (int64_t)(l->held ? l->epoch : l->row.epoch));
-        add_int(o, "age_ms",
-                l->held    ? lease_renewed(l, now)
-                : l->known ? now - l->still_since
-                           : -1);
-        add_int(o, "valid_ms", lease_valid(l, now) ? l->valid_until - now : 0);
+        json_add_int(o, "epoch", (int64_t)(l->held ? l->epoch : l->row.epoch));
+        json_add_int(o, "age_ms",
+                     l->held    ? lease_renewed(l, now)
+                     : l->known ? now - l->still_since
+                                : -1);
+        json_add_int(o, "valid_ms", lease_valid(l, now) ? l->valid_until - now : 0);
         cJSON_AddBoolToObject(o, "known", l->known);
         o = cJSON_AddObjectToObject(root, "breaker");
         bool banned = breaker_banned(&ha->breaker, now);
         cJSON_AddBoolToObject(o, "open", banned || ha->state == ST_HALTED);
-        add_int(o, "until_ms", banned ? ha->breaker.banned_until - now : 0);
+        json_add_int(o, "until_ms", banned ? ha->breaker.banned_until - now : 0);
 }
 
 int status_json(const struct node *n, const struct status_cluster *c, msec_t now, struct buf *out)
@@ -198,8 +189,8 @@ int status_json(const struct node *n, const struct status_cluster *c, msec_t now
         cJSON_AddStringToObject(root, "verdict", FITNESSES[n->verdict.fitness]);
         cJSON_AddStringToObject(root, "reason", reason_name(n->verdict.reason));
         cJSON_AddStringToObject(root, "message", node_message(n, msg, sizeof msg));
-        add_int(root, "age_ms", n->verdict.age + now - n->judged_at);
-        add_int(root, "since_ms", now - n->verdict_since);
+        json_add_int(root, "age_ms", n->verdict.age + now - n->judged_at);
+        json_add_int(root, "since_ms", now - n->verdict_since);
         cJSON_AddStringToObject(root, "version", MHA_VERSION);
         config_fingerprint(n->config, mark);
         cJSON_AddStringToObject(root, "config_mark", mark);

@@ -1,6 +1,8 @@
 /* One step of the path after the other. */
 #include "lib/json.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 const cJSON *json_at(const cJSON *o, const char *path)
@@ -48,6 +50,14 @@ const char *json_word(const cJSON *o, const char *name)
         const char *s = cJSON_GetStringValue(json_field(o, name));
 
         return s ? s : "";
+}
+
+void json_add_int(cJSON *o, const char *name, int64_t value)
+{
+        char text[24];
+
+        snprintf(text, sizeof text, "%" PRId64, value);
+        cJSON_AddRawToObject(o, name, text);
 }
 
 void json_freep(cJSON **o)

@@ -5,7 +5,7 @@
 #include "hamon/sync/pull.h"
 #include "hamon/sync/sync_main.h"
 #include "hamon/verb.h"
-#include <cjson/cJSON.h>
+#include "lib/json.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -47,14 +47,6 @@ static int parse_words(int argc, char **argv, struct words *w)
 
 /* ---- as JSON ---- */
 
-static void add_int(cJSON *o, const char *key, int64_t value)
-{
-        char text[24];
-
-        snprintf(text, sizeof text, "%lld", (long long)value);
-        cJSON_AddRawToObject(o, key, text);
-}
-
 static void add_changes(cJSON *root, char *text)
 {
         cJSON *list = cJSON_AddArrayToObject(root, "changes");
@@ -78,12 +70,12 @@ static cJSON *state_json(const struct sync_state *s)
 
         cJSON_AddStringToObject(o, "reason", SYNC_REASONS[s->reason].name);
         cJSON_AddStringToObject(o, "leader", s->leader);
-        add_int(o, "epoch", (int64_t)s->epoch);
+        json_add_int(o, "epoch", (int64_t)s->epoch);
         cJSON_AddStringToObject(o, "digest", s->digest);
-        add_int(o, "items", (int64_t)s->items);
-        add_int(o, "bytes", (int64_t)s->bytes);
-        add_int(o, "looked_ms", s->looked_at > 0 ? now - s->looked_at : -1);
-        add_int(o, "in_step_ms", s->in_step_at > 0 ? now - s->in_step_at : -1);
+        json_add_int(o, "items", (int64_t)s->items);
+        json_add_int(o, "bytes", (int64_t)s->bytes);
+        json_add_int(o, "looked_ms", s->looked_at > 0 ? now - s->looked_at : -1);
+        json_add_int(o, "in_step_ms", s->in_step_at > 0 ? now - s->in_step_at : -1);
         cJSON_AddStringToObject(o, "message", s->text);
         return o;
 }

@@ -3,41 +3,33 @@
 
 #include "hamon/client.h"
 #include "hamon/core/fsm.h"
-#include <cjson/cJSON.h>
+#include "lib/json.h"
 #include <errno.h>
 #include <string.h>
 
 enum { ANSWER_MAX = 4 * 1024 * 1024 };
 
-static double number(const cJSON *o, const char *key)
+static uint64_t number(const cJSON *root, const char *path)
 {
-        const cJSON *n = cJSON_GetObjectItemCaseSensitive(o, key);
+        double n = json_number(root, path, 0);
 
-        return cJSON_IsNumber(n) && n->valuedouble > 0 && n->valuedouble < 9e15 ? n->valuedouble
-                                                                                : 0;
+        return n > 0 && n < 9e15 ? (uint64_t)n : 0;
 }
 
 int leader_parse(const char *json, struct leader *ret)
 {
         struct leader l = { .name = "" };
-        cJSON *root = cJSON_Parse(json);
-        const cJSON *node = cJSON_GetObjectItemCaseSensitive(root, "node");
-        const cJSON *lease = cJSON_GetObjectItemCaseSensitive(root, "lease");
-        const cJSON *state = cJSON_GetObjectItemCaseSensitive(root, "state");
-        const cJSON *holder = cJSON_GetObjectItemCaseSensitive(lease, "holder");
-        bool ok = cJSON_IsString(node) && cJSON_IsString(holder) &&
-                  str_copy(l.name, sizeof l.name, holder->valuestring);
+        CLEANUP(json_freep) cJSON *root = cJSON_Parse(json);
+        const char *node = json_text(root, "node"), *holder = json_text(root, "lease.holder");
 
-        if (ok) {
-                l.epoch = (uint64_t)number(lease, "epoch");
-                l.here = *l.name && strcmp(l.name, node->valuestring) == 0 &&
-                         number(lease, "valid_ms") > 0;
-                l.maintenance = cJSON_IsString(state) &&
-                                strcmp(state->valuestring, HA_STATES[ST_MAINTENANCE]) == 0;
-                *ret = l;
-        }
-        cJSON_Delete(root);
-        return ok ? 0 : -EPROTO;
+        if (!*node || !cJSON_IsString(json_at(root, "lease.holder")) ||
+            !str_copy(l.name, sizeof l.name, holder))
+                return -EPROTO;
+        l.epoch = number(root, "lease.epoch");
+        l.here = str_eq(holder, node) && number(root, "lease.valid_ms") > 0;
+        l.maintenance = str_eq(json_text(root, "state"), HA_STATES[ST_MAINTENANCE]);
+        *ret = l;
+        return 0;
 }
 
 int leader_ask(const struct config *c, struct leader *ret)

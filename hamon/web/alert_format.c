@@ -3,7 +3,7 @@
 #include "hamon/web/alert_format.h"
 
 #include "hamon/web/alert_template.h"
-#include <cjson/cJSON.h>
+#include "lib/json.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <openssl/evp.h>
@@ -37,15 +37,6 @@ static int put_json(struct alert_request *q, cJSON *root)
         cJSON_Delete(root);
         add_header(q, "Content-Type: application/json");
         return r;
-}
-
-/* cJSON's own numbers are doubles. */
-static void add_int(cJSON *o, const char *key, int64_t value)
-{
-        char text[24];
-
-        snprintf(text, sizeof text, "%" PRId64, value);
-        cJSON_AddRawToObject(o, key, text);
 }
 
 /* Headline and body as one text, each escaped by `escape` (NULL = not). */
@@ -95,7 +86,7 @@ static void plain_json(const struct alert_message *m, struct alert_request *q)
         cJSON *o = cJSON_CreateObject();
 
         put_text(m, NULL, &text);
-        add_int(o, "version", 1);
+        json_add_int(o, "version", 1);
         cJSON_AddStringToObject(o, "id", m->id);
         cJSON_AddStringToObject(o, "key", m->key);
         cJSON_AddStringToObject(o, "phase", ALERT_PHASES[m->phase]);
@@ -106,8 +97,8 @@ static void plain_json(const struct alert_message *m, struct alert_request *q)
         cJSON_AddStringToObject(o, "detail", m->text);
         cJSON_AddStringToObject(o, "text", buf_str(&text));
         cJSON_AddStringToObject(o, "at", alert_time(m->at_ms, when, sizeof when));
-        add_int(o, "epoch", (int64_t)m->epoch);
-        add_int(o, "more", (int64_t)m->more);
+        json_add_int(o, "epoch", (int64_t)m->epoch);
+        json_add_int(o, "more", (int64_t)m->more);
         put_json(q, o);
 }
 
@@ -160,7 +151,7 @@ static int build_ntfy(const struct alert_target *t, const struct alert_message *
         cJSON_AddStringToObject(o, "topic", topic + 1);
         cJSON_AddStringToObject(o, "title", buf_str(&title));
         cJSON_AddStringToObject(o, "message", buf_str(&body));
-        add_int(o, "priority", over ? 3 : LOOKS[m->level].priority);
+        json_add_int(o, "priority", over ? 3 : LOOKS[m->level].priority);
         tags = cJSON_AddArrayToObject(o, "tags");
         cJSON_AddItemToArray(tags,
                              cJSON_CreateString(over ? "white_check_mark" : LOOKS[m->level].tag));

@@ -2,18 +2,7 @@
  * cgroups and the device decide is in test_fence.c. */
 #include "step_fixture.h"
 
-#include "tests/fake/fake_docker.h"
-
-static struct fake_docker fake = { .control = -1 };
-
-static const char *say(const char *command)
-{
-        assert_true(fake_docker_say(&fake, command));
-        EVENTUALLY(fake_docker_answered(&fake));
-        if (strncmp(fake.reply, "ok", 2) != 0)
-                fail_msg("%s: %s", command, fake.reply);
-        return fake.reply + 3;
-}
+#include "engine_fixture.h"
 
 static int start_all(void **unused)
 {

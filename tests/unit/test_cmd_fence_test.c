@@ -2,31 +2,21 @@
  * watchdog (a fifo) and the processes in cgroups are real; Docker and Hetzner are doubles. */
 #include "step_fixture.h"
 
+#include "engine_fixture.h"
 #include "guard_fixture.h"
 #include "hamon/guard.h"
 #include "hamon/guard_state.h"
-#include "tests/fake/fake_docker.h"
 #include "tests/fake/fake_hetzner.h"
 
-static struct fake_docker docker = { .control = -1 };
 static struct fake_hetzner cloud = { .control = -1 };
 static struct container c; /* a process in a cgroup with a container's name */
 static pid_t guard;
 static int dog = -1; /* reads the fifo */
 
-static const char *say(const char *command)
-{
-        assert_true(fake_docker_say(&docker, command));
-        EVENTUALLY(fake_docker_answered(&docker));
-        if (strncmp(docker.reply, "ok", 2) != 0)
-                fail_msg("%s: %s", command, docker.reply);
-        return docker.reply + 3;
-}
-
 static int up(void **unused)
 {
         (void)unused;
-        if (step_up() < 0 || fake_docker_start(&docker) < 0)
+        if (step_up() < 0 || fake_docker_start(&fake) < 0)
                 return -1;
         return fake_hetzner_start(&cloud);
 }
@@ -34,7 +24,7 @@ static int up(void **unused)
 static int down(void **unused)
 {
         (void)unused;
-        fake_docker_stop(&docker);
+        fake_docker_stop(&fake);
         fake_hetzner_stop(&cloud);
         step_down();
         return 0;
@@ -46,7 +36,7 @@ static void configure(const char *volume, const char *more)
                        "secret_file = %s/token\n[docker]\nsocket = %s\nproject = mailcow\n"
                        "[stack]\nactive = redis-mailcow\nwarm = clamd-mailcow\n[watchdog]\n"
                        "device = %s/dog\n[volume]\nuuid = 1-2\nmount = %s/mnt\n%s\n%s",
-                       sx.dir.path, docker.socket, sx.dir.path, sx.dir.path, volume, more);
+                       sx.dir.path, fake.socket, sx.dir.path, sx.dir.path, volume, more);
 }
 
 static void hetzner(void)

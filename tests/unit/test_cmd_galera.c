@@ -2,34 +2,21 @@
  * database never answers, so each join ends with its time. */
 #include "step_fixture.h"
 
-#include "tests/fake/fake_docker.h"
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#include "engine_fixture.h"
+#include "lib/address.h"
 #include <sched.h>
 
 #define GRASTATE                                                                              \
         "# GALERA saved state\nversion: 2.1\nuuid:    6f1d4e7c-2b1e-11ee-8a5e-3f1c2d4b5a69\n" \
         "seqno:   -1\nsafe_to_bootstrap: 0\n"
 
-static struct fake_docker fake = { .control = -1 };
 static int other = -1; /* another node's member */
-
-static const char *say(const char *command)
-{
-        assert_true(fake_docker_say(&fake, command));
-        EVENTUALLY(fake_docker_answered(&fake));
-        if (strncmp(fake.reply, "ok", 2) != 0)
-                fail_msg("%s: %s", command, fake.reply);
-        return fake.reply + 3;
-}
 
 static int listen_as_member(void)
 {
-        struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(4567) };
+        union address a;
 
-        inet_pton(AF_INET, "127.0.0.2", &a.sin_addr);
-        other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        return bind(other, (struct sockaddr *)&a, sizeof a) < 0 ? -1 : listen(other, 16);
+        return address_parse("127.0.0.2", 4567, &a) < 0 ? -1 : address_listen(&a, 16, &other);
 }
 
 static int start_all(void **unused)

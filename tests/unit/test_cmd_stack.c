@@ -2,24 +2,14 @@
  * made in a mount namespace of the test's own. */
 #include "step_fixture.h"
 
-#include "tests/fake/fake_docker.h"
+#include "engine_fixture.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 
-static struct fake_docker fake = { .control = -1 };
 static char volume[64];
-
-static const char *say(const char *command)
-{
-        assert_true(fake_docker_say(&fake, command));
-        EVENTUALLY(fake_docker_answered(&fake));
-        if (strncmp(fake.reply, "ok", 2) != 0)
-                fail_msg("%s: %s", command, fake.reply);
-        return fake.reply + 3;
-}
 
 static int start_all(void **unused)
 {

@@ -302,6 +302,14 @@ int channel_receive(struct channel *c, enum channel_frame *ret_frame, struct buf
         return r;
 }
 
+void channel_refusal(const struct buf *payload, struct buf *out)
+{
+        for (size_t i = 0; i < payload->len; i++) {
+                unsigned char c = (unsigned char)payload->data[i];
+                buf_add(out, c < ' ' || c == 0x7f ? "?" : (const char *)&c, 1);
+        }
+}
+
 void channel_close(struct channel *c)
 {
         if (channel_flush(c) == 0)

@@ -18,6 +18,12 @@ enum channel_frame {
 };
 enum { CHANNEL_FRAME_MAX = 64 * 1024, CHANNEL_PROTOCOL = 1 };
 
+struct channel_hello { /* HELLO, numbers in network order; of any protocol the first one */
+        uint32_t protocol, zero;
+        uint64_t epoch;
+        char images[16]; /* as of struct release; NULs behind it */
+};
+
 /* `fd` is the channel's, also on failure. Names are of nodes. -EACCES: the other end does not know
  * the secret (`which` of the ring), or does not believe that we do; a sentence in `error`. */
 int channel_connect(int fd, const struct key_ring *k, size_t which, const char *client,
@@ -32,5 +38,7 @@ int channel_send(struct channel *c, enum channel_frame frame, const void *data, 
 int channel_flush(struct channel *c);
 /* `payload` is emptied first. -ECONNRESET: the other end hung up; -EBADMSG: no frame of ours. */
 int channel_receive(struct channel *c, enum channel_frame *ret_frame, struct buf *payload);
+/* What REFUSE says, fit for a log. */
+void channel_refusal(const struct buf *payload, struct buf *out);
 /* The end of what we say; the other one sees it. */
 void channel_close(struct channel *c);

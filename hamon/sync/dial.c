@@ -3,6 +3,7 @@
 #include "hamon/sync/dial.h"
 
 #include "lib/address.h"
+#include <endian.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -61,29 +62,25 @@ static int hear_hello(struct dial *d, struct buf *error)
 {
         CLEANUP(buf_done) struct buf payload = BUF(CHANNEL_FRAME_MAX);
         enum channel_frame frame;
-        uint64_t protocol = 0;
+        struct channel_hello h;
 
         int r = channel_receive(d->channel, &frame, &payload);
         if (r == 0 && frame == FRAME_REFUSE) {
-                for (size_t i = 0; i < payload.len; i++) /* it may go into a log */
-                        if ((unsigned char)payload.data[i] < ' ' || payload.data[i] == 0x7f)
-                                payload.data[i] = '?';
-                buf_adds(error, buf_str(&payload));
+                channel_refusal(&payload, error);
                 return -EPERM;
         }
-        if (r < 0 || frame != FRAME_HELLO || payload.len < 12 || payload.len > 12 + 16) {
+        if (r < 0 || frame != FRAME_HELLO || payload.len < sizeof h) {
                 buf_adds(error, r < 0 ? strerror(-r) : "it speaks another language");
                 return r < 0 ? r : -EBADMSG;
         }
-        for (size_t i = 0; i < 4; i++)
-                protocol = protocol << 8 | (unsigned char)payload.data[i];
-        for (size_t i = 4; i < 12; i++)
-                d->epoch = d->epoch << 8 | (unsigned char)payload.data[i];
-        str_copy(d->images, sizeof d->images, payload.data + 12);
-        if (protocol == CHANNEL_PROTOCOL)
-                return 0;
-        buf_adds(error, "its hamon is of another version, with another protocol");
-        return -EPROTO;
+        memcpy(&h, payload.data, sizeof h);
+        if (be32toh(h.protocol) != CHANNEL_PROTOCOL) {
+                buf_adds(error, "its hamon is of another version, with another protocol");
+                return -EPROTO;
+        }
+        d->epoch = be64toh(h.epoch);
+        snprintf(d->images, sizeof d->images, "%.*s", (int)sizeof h.images, h.images);
+        return 0;
 }
 
 int dial(const struct config *c, size_t node, msec_t deadline, struct dial *ret, struct buf *error)

@@ -7,6 +7,7 @@
 #include "hamon/sync/place.h"
 #include "hamon/sync/tree.h"
 #include "lib/log.h"
+#include <endian.h>
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -27,10 +28,9 @@ static int failed(struct fetch *f, const char *what, int r)
 
 static int ask(struct fetch *f, size_t i)
 {
-        const unsigned char number[] = { (unsigned char)(i >> 24), (unsigned char)(i >> 16),
-                                         (unsigned char)(i >> 8), (unsigned char)i };
+        const uint32_t number = htobe32((uint32_t)i);
 
-        return channel_send(f->channel, FRAME_GET, number, sizeof number);
+        return channel_send(f->channel, FRAME_GET, &number, sizeof number);
 }
 
 /* Into `fd`, or into `text`; exactly its size, exactly its hash. */
@@ -169,7 +169,7 @@ int fetch_list(struct fetch *f)
                 }
         }
         if (r == 0 && frame == FRAME_REFUSE) {
-                buf_addf(f->error, "it cannot list what it has (see its log)");
+                channel_refusal(&payload, f->error);
                 return -EREMOTEIO;
         }
         if (r == 0 && frame != FRAME_END)

@@ -10,8 +10,8 @@
 #include <openssl/params.h>
 #include <string.h>
 
-#define LABEL  "hamon-sync 1"
-#define SHORT_ "hamon-sync 1 mark"
+#define LABEL "hamon-sync 1"
+#define MARK_ "hamon-sync 1 mark"
 
 enum { MARK = 8 };
 
@@ -66,7 +66,7 @@ static int mark(const struct key_ring *k, size_t which, char ret[2 * MARK + 1])
 {
         unsigned char raw[MARK];
 
-        int r = hkdf(k->secrets[which], SHORT_, sizeof SHORT_, raw, sizeof raw);
+        int r = hkdf(k->secrets[which], MARK_, sizeof MARK_, raw, sizeof raw);
         if (r == 0)
                 hex_text(raw, sizeof raw, ret);
         return r;

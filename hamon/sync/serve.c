@@ -7,6 +7,7 @@
 #include "hamon/sync/leader.h"
 #include "hamon/sync/tree.h"
 #include "lib/log.h"
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -30,16 +31,9 @@ static int refuse(struct server *s, const char *why)
         return r < 0 ? r : -EPERM;
 }
 
-static void put(struct buf *out, uint64_t value, unsigned bytes)
-{
-        for (unsigned i = 0; i < bytes; i++)
-                buf_add(out, &(unsigned char){ (unsigned char)(value >> (8 * (bytes - 1 - i))) },
-                        1);
-}
-
 static int hello(struct server *s)
 {
-        CLEANUP(buf_done) struct buf out = BUF(256);
+        struct channel_hello h = { .protocol = htobe32(CHANNEL_PROTOCOL) };
         struct leader l = { .name = "" };
         struct release mailcow;
 
@@ -48,10 +42,9 @@ static int hello(struct server *s)
         if (!l.here)
                 return refuse(s, "it does not lead");
         release_read(s->config->mailcow.dir, &mailcow);
-        put(&out, CHANNEL_PROTOCOL, 4);
-        put(&out, l.epoch, 8);
-        buf_adds(&out, mailcow.images);
-        return channel_send(s->channel, FRAME_HELLO, out.data, out.len);
+        h.epoch = htobe64(l.epoch);
+        memcpy(h.images, mailcow.images, strlen(mailcow.images));
+        return channel_send(s->channel, FRAME_HELLO, &h, sizeof h);
 }
 
 static int list(struct server *s)
@@ -107,15 +100,15 @@ static int send_text(struct server *s, const struct buf *text)
 
 static int content(struct server *s, const struct buf *payload)
 {
-        const unsigned char *p = (const unsigned char *)payload->data;
-        size_t i = payload->len == 4
-                           ? (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]
-                           : SIZE_MAX;
+        uint32_t number;
         int r = -EBADMSG;
 
-        if (!s->listed || i >= s->tree.items.n)
+        if (!s->listed || payload->len != sizeof number)
                 return r;
-        const struct item *it = &s->tree.items.v[i];
+        memcpy(&number, payload->data, sizeof number);
+        if (be32toh(number) >= s->tree.items.n)
+                return r;
+        const struct item *it = &s->tree.items.v[be32toh(number)];
         if (it->kind == ITEM_FILE)
                 r = send_file(s, it);
         else if (it->kind == ITEM_CONF)

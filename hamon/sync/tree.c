@@ -170,8 +170,9 @@ static int failed(struct walk *w, const char *path, int r)
         if (w->error->len == 0)
                 buf_addf(w->error, "%s: %s", path,
                          r == -EFBIG ? "too large, or too much in all ([sync] exclude leaves out)"
-                         : r == -EAGAIN ? "it changes while it is read"
-                                        : strerror(-r));
+                         : r == -EAGAIN  ? "it changes while it is read"
+                         : r == -EBADMSG ? "a control character is in it"
+                                         : strerror(-r));
         return r;
 }
 

@@ -184,6 +184,19 @@ class Sync(unittest.TestCase):
             self.assertEqual((code, said["reason"]), (0, "maintenance"))
             self.assertEqual(n2.read("data/assets/ssl/cert.pem"), "renewed")
 
+    def test_what_the_leader_cannot_name(self):
+        """Its reason reaches who asked, and nothing is changed there."""
+        with World(start=False) as w:
+            n1, n2 = w.nodes
+            n1.start()
+            until(lambda: n2.now()[0] == 0, "taken once")
+            n1.write("mailcow.conf", "DBPASS=a\x01b\n")
+            n1.write("data/hooks/a", "1")
+            code, said, _ = n2.now()
+            self.assertEqual((code, said["reason"]), (71, "error"))
+            self.assertIn("mailcow.conf: a control character is in it", said["message"])
+            self.assertIsNone(n2.read("data/hooks/a"))
+
     def test_no_cluster(self):
         """Like the guard: enabled on a node that is of no cluster yet, it runs and does nothing."""
         with World(start=False) as w:

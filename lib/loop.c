@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <sys/time.h>
 
+enum { ROUNDS_MAX = 8 }; /* a connection under a TLS one, and what their ends put off */
+
 int loop_init(struct loop *l)
 {
         *l = (struct loop){ .base = NULL };
@@ -18,10 +20,22 @@ int loop_init(struct loop *l)
         return l->base ? 0 : -ENOMEM;
 }
 
+/* libevent frees a connection one round later, or when a callback of it that is due has run; its
+ * event_base_free() forgets both, and the connection with its TLS would be lost. */
+static void give_back(struct loop *l)
+{
+        for (int round = 0; round < ROUNDS_MAX; round++)
+                if (event_base_get_num_events(l->base, EVENT_BASE_COUNT_ACTIVE) == 0 ||
+                    event_base_loop(l->base, EVLOOP_NONBLOCK) < 0)
+                        return;
+}
+
 void loop_done(struct loop *l)
 {
-        if (l->base)
+        if (l->base) {
+                give_back(l);
                 event_base_free(l->base);
+        }
         *l = (struct loop){ .base = NULL };
 }
 

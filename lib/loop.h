@@ -12,7 +12,7 @@ struct loop {
 };
 
 int loop_init(struct loop *l);
-void loop_done(struct loop *l);
+void loop_done(struct loop *l); /* after everything that lives in it; runs what libevent put off */
 int loop_run(struct loop *l);   /* until loop_stop(); 0 or negative errno */
 void loop_stop(struct loop *l); /* after the current callback */
 

@@ -78,10 +78,8 @@ class Sync(unittest.TestCase):
             self.assertEqual((code, said["reason"]), (75, "no_leader"))
 
     def test_without_a_daemon_here(self):
-        with World(3) as w:
+        with World(3, without=("n3",)) as w:
             n1, n2, n3 = w.nodes
-            n3.stop()
-            n3.daemon.holder = None
             w.lead("n2", 4)
             n3.daemon.holder = None
             n2.write("data/hooks/a", "x")

@@ -127,7 +127,8 @@ class Node:
 
 
 class World:
-    def __init__(self, n=2, start=True):
+    def __init__(self, n=2, start=True, without=()):
+        """without: nodes whose service does not run."""
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="mha-sync."))
         with socket.socket() as s:
             s.bind(("127.0.77.1", 0))
@@ -137,7 +138,7 @@ class World:
             self.nodes.append(Node(self, i))
         for node in self.nodes:
             node.conf()
-        self.want_start = start
+        self.started = [node for node in self.nodes if start and node.name not in without]
 
     def lead(self, name, epoch=1):
         for node in self.nodes:
@@ -145,14 +146,13 @@ class World:
 
     def __enter__(self):
         self.lead("n1")
-        if self.want_start:
-            for node in self.nodes:
-                node.start()
-            until(self.answers, "all listen")
+        for node in self.started:
+            node.start()
+        until(self.answers, "all listen")
         return self
 
     def answers(self):
-        for node in self.nodes:
+        for node in self.started:
             with socket.socket() as s:
                 if s.connect_ex((node.address, self.port)) != 0:
                     return False

@@ -26,8 +26,8 @@ debug: ## with sanitizers and tests: build/debug
 	@cmake --preset debug >/dev/null
 	@cmake --build --preset debug -- --no-print-directory -j $(JOBS)
 
-image: build ## the sign-up portal as a container image, signup-mailcow
-	@tools/image build/release
+image: ## the sign-up portal as a container image, signup-mailcow; needs Docker only
+	@tools/image
 
 deb: ## the Debian packages: build/deb
 	@tools/deps build deb

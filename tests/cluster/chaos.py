@@ -67,6 +67,7 @@ class Chaos:
         os.makedirs(self.dir, exist_ok=True)
         self.acks = Acks(self.path("mail.jsonl"))
         self.struck, self.bad, self.children = [], [], []
+        self.told_why = False
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -163,8 +164,8 @@ class Chaos:
             self.sut.repair()
             helped = sut.wait_until(SETTLE_S, self.well)
             row["note"] += "; a human helped: %s" % (helped or "in vain")
-        unfit = sut.wait_until(FIT_S, lambda: not self.sut.unfit())
-        if not unfit:
+        fit = sut.wait_until(FIT_S, lambda: not self.sut.unfit())
+        if not fit:
             row["note"] += " not fit again: %s" % "; ".join(self.sut.unfit())
         elif row["to"]:
             self.ask_endpoints(row)
@@ -177,6 +178,10 @@ class Chaos:
         print("%3d  %-16s %9s  %2s -> %-2s  %s%s" % (
             row["number"], row["name"], rto, row["from"], row["to"] or "-", row["what"],
             "  (%s)" % row["note"].strip() if row["note"] else ""), flush=True)
+        if not fit and not self.told_why:
+            self.told_why = True    # once: the next faults would tell the same
+            for line in self.sut.evidence():
+                print("     %s" % line[:300], flush=True)
 
     def ask_endpoints(self, row):
         """All is well: so each endpoint of each node has to say."""

@@ -93,6 +93,9 @@ class Naive:
     def rehearse(self):
         return []
 
+    def evidence(self):
+        return []
+
     def unfit(self):
         unfit = []
         status = json.loads(self.rig("status", "--json"))
@@ -164,6 +167,16 @@ class Hamon:
             if code != 0:
                 unfit.append("%s %s" % (node, text.strip()[-80:]))
         return unfit
+
+    def evidence(self):
+        """Of each node that is unfit: what is dead there, and the last words of its database."""
+        lines = []
+        for node in sorted({text.split()[0] for text in self.unfit()}):
+            for command in ("docker ps -a --filter status=exited --filter status=restarting --filter status=created",
+                            "docker logs --tail 25 $(docker ps -aq --filter name=mysql-mailcow)"):
+                text = self.rig.on(node, "sh", "-c", command + " 2>&1")[1]
+                lines += ["%s: %s" % (node, line) for line in text.splitlines()]
+        return lines
 
     def endpoints(self, master):
         """What hamon web says on any node that does not fit: '' once all of it does."""

@@ -14,7 +14,6 @@ import unittest
 
 from stack import SOURCE, Browser, Stack, wait_for
 
-BUILD = os.environ.get("MHA_BUILD") or SOURCE + "/build/release"
 BOX = os.environ.get("BOX_DIR", "")
 KEY = "AAAAAA-BBBBBB-CCCCCC-DDDDDD-EEEEEE"
 NAME, API_PORT, UID = "mailcowdockerized_signup-mailcow_1", 18000, 9000
@@ -119,7 +118,7 @@ class Container(unittest.TestCase):
         for name, tar in zip(("mailrig:test", "debian:bookworm-slim"), os.environ["BOX_IMAGES"].splitlines()):
             with open(tar, "rb") as f:
                 run("docker", "import", "-", name, stdin=f)
-        run(SOURCE + "/tools/image", BUILD)
+        run(SOURCE + "/tools/image")
 
     @classmethod
     def files(cls):

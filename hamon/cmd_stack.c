@@ -235,24 +235,45 @@ static void start_behind_door(struct act *a, struct stack_request rq)
         door_open(s); /* also one that a drain has closed */
 }
 
+/* Is --only of the set that was asked for? Looked at before anything is started: of the active set
+ * nothing is without the lease. 0, or an exit code. */
+static int look_for_only(struct act *a, enum set set)
+{
+        struct step *s = a->step;
+        const struct stack_member *m;
+
+        operate(a, (struct stack_request){ .goal = STACK_LOOK }, &a->look);
+        if (a->look.result != STACK_DONE && a->look.plan.n == 0)
+                return end(a, &a->look, a->look.text);
+        m = stack_plan_find(&a->look.plan, s->only);
+        if (!m || m->set != set)
+                return step_end(s, STEP_FAILED, "%s: no container of the %s set", s->only,
+                                SETS[set]);
+        return 0;
+}
+
 static int start_run(struct act *a)
 {
         CLEANUP(buf_done) struct buf text = BUF(16384);
         struct step *s = a->step;
         struct stack_request rq = { .goal = STACK_START,
                                     .set = s->warm ? SET_WARM : SET_ACTIVE,
+                                    .only = s->only,
                                     .without = s->without,
                                     .may = s->warm ? NULL : may_start };
 
+        int r = s->only ? look_for_only(a, rq.set) : 0;
+        if (r != 0)
+                return r;
         rq.part = a->part;
-        if (s->warm || a->part == PART_EARLY)
+        if (s->warm || s->only || a->part == PART_EARLY)
                 operate(a, rq, &a->deed);
         else
                 start_behind_door(a, rq);
         if (!s->warm && a->part == PART_ALL && a->deed.changed > 0)
                 stack_schema_note(s);
         buf_adds(&text, s->refused ? s->why : a->deed.text);
-        if (!s->refused && a->part == PART_ALL)
+        if (!s->refused && a->part == PART_ALL && !s->only)
                 add_missing(a, &text);
         return end(a, &a->deed, buf_str(&text));
 }
@@ -277,6 +298,10 @@ static int start(struct step *s)
         enum stack_part part;
         int r = part_of(s, &part);
 
+        if (r == 0 && s->only && part != PART_ALL) {
+                step_end(s, STEP_FAILED, "--only names one service; it wants no --part");
+                return EX_USAGE;
+        }
         if (r == 0 && !s->warm)
                 r = may_write(s, part);
         return r != 0 ? r : with_stack(s, part, start_run);
@@ -289,12 +314,10 @@ static int restart_run(struct act *a)
         struct step *s = a->step;
         const struct stack_member *m;
 
-        operate(a, (struct stack_request){ .goal = STACK_LOOK }, &a->look);
-        if (a->look.result != STACK_DONE && a->look.plan.n == 0)
-                return end(a, &a->look, a->look.text);
+        int r = look_for_only(a, SET_ACTIVE);
+        if (r != 0)
+                return r;
         m = stack_plan_find(&a->look.plan, s->only);
-        if (!m || m->set != SET_ACTIVE)
-                return step_end(s, STEP_FAILED, "%s: no container of the active set", s->only);
         if (m->state != CTR_PAUSED) { /* which only needs to go on */
                 operate(a, (struct stack_request){ .goal = STACK_STOP, .only = s->only }, &a->deed);
                 if (a->deed.result != STACK_DONE)
@@ -380,7 +403,7 @@ static int drain(struct step *s)
 
 static const struct step_verb VERBS[] = {
         { .name = "start",
-          .flags = STEP_COMMON | STEP_REPAIR | STEP_SET | STEP_PART | STEP_WITHOUT,
+          .flags = STEP_COMMON | STEP_REPAIR | STEP_SET | STEP_PART | STEP_WITHOUT | STEP_ONLY,
           .timeout = START_MS,
           .run = start },
         { .name = "stop",

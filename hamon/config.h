@@ -38,6 +38,7 @@ struct config {
         struct {
                 char *socket, *project;
                 int compose; /* enum config_compose */
+                bool restart;
         } docker;
         struct {
                 struct strlist warm, active, optional, ignore;

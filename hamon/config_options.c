@@ -72,6 +72,9 @@ static const struct option OPTIONS[] = {
         ROW(docker, compose, OPT_CHOICE, .choices = COMPOSES, .def = "native",
             .mailcow = "DOCKER_COMPOSE_VERSION",
             .help = "How compose is called. native: docker compose; standalone: docker-compose."),
+        ROW(docker, restart, OPT_BOOL, .def = "on",
+            .help = "If a standby restarts Docker, once in a boot, when Docker holds a port for a "
+                    "container that is gone and so cannot start a warm one."),
 
         ROW(stack, warm, OPT_LIST, .def = SERVICES_WARM,
             .help = "Services that run on every node, standbys too, so that a takeover is quick."),

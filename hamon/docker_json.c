@@ -248,11 +248,13 @@ int docker_json_detail(const char *json, size_t len, struct docker_detail *ret)
                 .has_healthcheck = has_healthcheck(j),
                 .exit_code = (int)field_num(state, "ExitCode", 0, INT_MAX),
                 .oom = cJSON_IsTrue(field(state, "OOMKilled")),
+                .no_start = *field_str(state, "Error") != '\0',
                 .pid = (pid_t)field_num(state, "Pid", 0, INT_MAX),
                 .restarts = (unsigned)field_num(j, "RestartCount", 0, UINT_MAX),
         };
         bool up = d.state == CTR_RUNNING || d.state == CTR_PAUSED;
 
+        d.no_start = d.no_start && (d.state == CTR_EXITED || d.state == CTR_CREATED);
         if (up)
                 d.health = parse_health(field_str(health, "Status"));
         if (d.health != HEALTH_NONE)

@@ -63,7 +63,8 @@ struct docker_detail {
         bool has_healthcheck; /* configured, whatever the state */
         int exit_code;
         bool oom;
-        pid_t pid; /* of its first process as the engine sees it, 0 = none */
+        bool no_start; /* as in container_facts */
+        pid_t pid;     /* of its first process as the engine sees it, 0 = none */
         unsigned restarts;
         int64_t since; /* unix time of the last start or stop, else of the creation; 0 = not told */
 };

@@ -218,7 +218,8 @@ static int on_item(void *arg, const char *object, size_t len)
                 d->list_contested = true;
                 return 0;
         }
-        if (e->c.facts.state != it.state)
+        /* a start that failed makes no event, and no list tells it */
+        if (e->c.facts.state != it.state || it.state == CTR_EXITED || it.state == CTR_CREATED)
                 docker_table_want(&d->table, e, true);
         if (docker_is_late(e) && docker_is_up(it.state))
                 return 0; /* or it runs anew: the inspection tells */

@@ -174,11 +174,11 @@ bool docker_is_late(const struct docker_entry *e)
 static bool update(struct docker_entry *e, const struct docker_container *now)
 {
         const struct docker_container *was = &e->c;
-        bool same = was->facts.state == now->facts.state &&
-                    was->facts.health == now->facts.health &&
-                    was->facts.exit_code == now->facts.exit_code &&
-                    was->facts.oom == now->facts.oom && was->restarts == now->restarts &&
-                    was->since == now->since && was->ended == now->ended;
+        bool same =
+                was->facts.state == now->facts.state && was->facts.health == now->facts.health &&
+                was->facts.exit_code == now->facts.exit_code && was->facts.oom == now->facts.oom &&
+                was->facts.no_start == now->facts.no_start && was->restarts == now->restarts &&
+                was->since == now->since && was->ended == now->ended;
 
         if (!same)
                 e->c = *now;
@@ -238,6 +238,7 @@ bool docker_fold_item(struct docker_entry *e, const struct docker_item *it)
                 e->has_health = true;
         c.facts.state = it->state;
         c.facts.exit_code = it->exit_code;
+        c.facts.no_start = c.facts.no_start && !docker_is_up(it->state);
         c.ended = c.ended && !docker_is_up(it->state);
         if (it->state == CTR_CREATED)
                 c.since = it->created;
@@ -255,6 +256,7 @@ bool docker_fold_detail(struct docker_entry *e, const struct docker_detail *det,
                 c.facts.state = det->state;
                 c.facts.health = det->health;
                 c.facts.exit_code = det->exit_code;
+                c.facts.no_start = det->no_start;
                 c.ended = c.ended && !docker_is_up(det->state);
         }
         if (fresh || c.since == 0)

@@ -22,7 +22,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
         ASK_MS = 1500,
@@ -529,15 +528,6 @@ static void on_deed(void *arg, const struct runner_end *e)
         l->recover->again_at = loop_now(l->needs.loop) + AGAIN_MS;
 }
 
-static bool is_engine(void)
-{
-        char path[PATH_MAX] = "";
-        ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-        const char *slash = strrchr(path, '/');
-
-        return n > 0 && slash && strncmp(slash, "/hamond", 7) == 0; /* "(deleted)" may follow */
-}
-
 int lead_recover_start(struct lead *l)
 {
         struct lead_recover *g = calloc(1, sizeof *g);
@@ -545,7 +535,7 @@ int lead_recover_start(struct lead *l)
 
         l->recover = g;
         if (r == 0)
-                g->engine = is_engine();
+                g->engine = runner_is_engine();
         if (r == 0)
                 r = runner_new(l->needs.loop, on_own, l, &g->word);
         if (r == 0)

@@ -101,6 +101,10 @@ void node_gap(struct node *n, msec_t now);
  * not judged as a master, or Docker or the volume fails too, or too much at once: then it is no
  * service's fault. */
 const struct service *node_hung(const struct node *n, msec_t now);
+/* A warm service that Docker could not start, and so leaves as it is: the next one by name after
+ * `after`, or the first one. NULL: there is none, or Docker cannot be asked. Who was stopped by a
+ * person is none. */
+const struct service *node_left_stopped(const struct node *n, const char *after);
 
 /* ---- verdict out ---- */
 enum fold {

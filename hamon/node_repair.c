@@ -1,6 +1,8 @@
 /* Which service runs and does not work? One that is dead is missing, and started again anyway; this
- * one needs to be ended first. */
+ * one needs to be ended first. And which one did Docker leave behind? */
 #include "hamon/node.h"
+
+#include <string.h>
 
 enum { HUNG_MAX = 2 };
 
@@ -35,4 +37,26 @@ const struct service *node_hung(const struct node *n, msec_t now)
                 hung++;
         }
         return hung <= HUNG_MAX ? first : NULL;
+}
+
+static bool is_left_stopped(const struct service *s)
+{
+        return s->set == SET_WARM && s->present && s->facts.no_start;
+}
+
+const struct service *node_left_stopped(const struct node *n, const char *after)
+{
+        const struct service *first = NULL;
+
+        if (!n->synced || n->docker.verdict != V_UP)
+                return NULL;
+        for (size_t i = 0; i < n->n_services; i++) { /* sorted by name */
+                const struct service *s = &n->services[i];
+                if (!is_left_stopped(s))
+                        continue;
+                if (strcmp(s->name, after) > 0)
+                        return s;
+                first = first ? first : s;
+        }
+        return first;
 }

@@ -23,3 +23,6 @@ void runner_free(struct runner *r); /* what runs is killed; fn is not called */
  * -EBUSY: one runs, maybe one that was killed and hangs in the kernel. */
 int runner_start(struct runner *r, const char *const *argv, msec_t deadline);
 bool runner_busy(const struct runner *r);
+
+/* Is this program hamond, so that "/proc/self/exe" is one of its commands? A unit test is not. */
+bool runner_is_engine(void);

@@ -26,6 +26,7 @@ struct container_facts {
         enum ctr_health health;
         int exit_code; /* of the last run; meaningful in EXITED, RESTARTING; -1 = not told yet */
         bool oom;      /* the last run was killed for memory */
+        bool no_start; /* EXITED, CREATED: the engine could not start it, and does not try again */
 };
 
 extern const char *const CTR_STATES[CTR_STATE_COUNT_]; /* Docker's own words; "missing" */

@@ -56,6 +56,8 @@ const struct alert_rule ALERT_RULES[] = {
           15 * MINUTE },
         { "repair", NULL, "failed", NULL, SORT_ONCE, LOG_WARN, "repair",
           "restarted what hung, and it did not help", 0, 15 * MINUTE },
+        { "start_again", NULL, "failed", NULL, SORT_ONCE, LOG_WARN, "start_again",
+          "has a container that Docker cannot start", 0, 15 * MINUTE },
         { "order", NULL, "takeover_forced", NULL, SORT_ONCE, LOG_WARN, "takeover",
           "was ordered to lead by force", 0, 0 },
         { "start", NULL, NULL, NULL, SORT_RESET, LOG_INFO, NULL, NULL, 0, 0 },

@@ -14,7 +14,7 @@ REF is a compose service name (the newest container of that name) or an id. Defa
     health REF starting|healthy|unhealthy
     exec REF              the three exec_* events of a health probe
     restarting REF [CODE] die, and the state is then "restarting" (restart policy)
-    set REF key=value …   change without an event: state health code restarts oom service project
+    set REF key=value …   change without an event: state health code restarts oom error service project
                           pid (of the first process, told while it is up; 0 at first), address, source (of
                           its mount), depends (the label), files (compose files), mounts (VOLUME or
                           /directory, a colon, /destination; commas between), ports (published:
@@ -334,7 +334,7 @@ class Engine(Deeds):
         """Carry out one action on a container; returns its event."""
         now, more = time.time(), {}
         if action == "start":
-            k.state, k.started, k.code, k.oom = "running", now, 0, False
+            k.state, k.started, k.code, k.oom, k.error = "running", now, 0, False, ""
             k.health = "starting" if k.check else "none"
         elif action in ("die", "restarting"):
             k.state = "exited" if action == "die" else "restarting"

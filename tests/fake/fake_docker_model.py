@@ -30,7 +30,7 @@ class Container(Mind):
         self.service, self.project, self.oneoff = service, project, oneoff
         self.state, self.health, self.code = state, health, int(code)
         self.check = health != "none"
-        self.restarts, self.oom, self.pid = 0, False, 0
+        self.restarts, self.oom, self.pid, self.error = 0, False, 0, ""
         self.address, self.depends, self.source = "172.22.1.9", "none", "/var/lib/docker/vol"
         self.image, self.image_is, self.ports = "mailcow/" + service + ":1", "same", "none"
         self.files = self.mounts = ""
@@ -81,7 +81,7 @@ class Container(Mind):
         pid = self.pid if up and self.state != "restarting" else 0
         state = {"Status": self.state, "Running": up, "Paused": self.state == "paused",
                  "Restarting": self.state == "restarting", "OOMKilled": self.oom,
-                 "Dead": self.state == "dead", "Pid": pid, "ExitCode": self.code, "Error": "",
+                 "Dead": self.state == "dead", "Pid": pid, "ExitCode": self.code, "Error": self.error,
                  "StartedAt": stamp(self.started), "FinishedAt": stamp(self.finished)}
         config = {"Labels": self.labels(), "Image": self.image}
         if self.check:

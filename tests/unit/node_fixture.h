@@ -89,7 +89,7 @@ static inline void containers(const char *list)
                 size_t len = strcspn(list, "=");
                 snprintf(name, sizeof name, "%.*s", (int)len, list);
                 list += len + 1;
-                len = strcspn(list, "/ ");
+                len = strcspn(list, "/! ");
                 f.state = (enum ctr_state)index_of(list, len, CTR_STATES, CTR_STATE_COUNT_);
                 list += len;
                 if (*list == '/') {
@@ -97,7 +97,8 @@ static inline void containers(const char *list)
                         f.health = (enum ctr_health)index_of(list, len, CTR_HEALTHS, HEALTH_COUNT_);
                         list += len;
                 }
-                list += strspn(list, " ");
+                f.no_start = *list == '!'; /* Docker could not start it */
+                list += strspn(list, "! ");
                 assert_int_equal(node_container(&fx.node, name, &f, 2, 1234567890), 0);
         }
         node_containers_end(&fx.node);

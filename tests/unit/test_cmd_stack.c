@@ -104,6 +104,25 @@ static void test_life(void **state)
         STEP(0, "\"services\":[{\"service\":\"redis-mailcow\"", "stack", "status", "--json");
 }
 
+/* One service that is named, of the set that is named. */
+static void test_start_only(void **state)
+{
+        (void)state;
+        say("add 1 service=mysql-mailcow state=exited");
+        say("die clamd-mailcow 0");
+        STEP(0, "stack start: 1 of 1 had to be started\n", "stack", "start", "--set", "warm",
+             "--only", "clamd-mailcow");
+        STEP(0, "clamd-mailcow            warm     running ", "stack", "status");
+        out_has("redis-mailcow            active   exited ");
+        STEP(1, "redis-mailcow: no container of the warm set\n", "stack", "start", "--set", "warm",
+             "--only", "redis-mailcow");
+        STEP(1, "nobody: no container of the active set\n", "stack", "start", "--only", "nobody");
+        STEP(0, "1 of 1 had to be started\n", "stack", "start", "--only", "redis-mailcow");
+        STEP(64, "--only names one service; it wants no --part\n", "stack", "start", "--only",
+             "redis-mailcow", "--part", "early");
+        STEP(64, "unexpected argument: --only", "stack", "drain", "--only", "redis-mailcow");
+}
+
 /* One service alone, with little time to end, and only where it may be started again. */
 static void test_restart(void **state)
 {
@@ -424,11 +443,11 @@ static void test_schema(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(test_words),          TEST(test_life),      TEST(test_lease),
-                TEST(test_lease_runs_out), TEST(test_restart),   TEST(test_volume),
-                TEST(test_drain),          TEST(test_door),      TEST(test_missing),
-                TEST(test_early),          TEST(test_no_engine), TEST(test_lock),
-                TEST(test_mail_first),     TEST(test_schema),
+                TEST(test_words),          TEST(test_life),       TEST(test_lease),
+                TEST(test_lease_runs_out), TEST(test_restart),    TEST(test_volume),
+                TEST(test_drain),          TEST(test_door),       TEST(test_missing),
+                TEST(test_start_only),     TEST(test_early),      TEST(test_no_engine),
+                TEST(test_lock),           TEST(test_mail_first), TEST(test_schema),
         };
 
         return cmocka_run_group_tests(tests, start_all, stop_all);

@@ -41,6 +41,27 @@ static void first_list(void **unused)
         assert_int_equal(stat_of("error"), 0);
 }
 
+/* What could not be started is seen, and no longer once it runs. */
+static void could_not_be_started(void **unused)
+{
+        (void)unused;
+        say("add 1 service=mysql state=exited code=128");
+        say("set mysql error=port_is_already_allocated");
+        say("add 1 service=redis state=exited code=0");
+        begin_fine();
+        WAIT(facts("mysql").no_start && find("redis")->since > 0);
+        assert_false(facts("redis").no_start);
+        say("start mysql");
+        WAIT(state("mysql") == CTR_RUNNING);
+        assert_false(facts("mysql").no_start);
+        say("die mysql 1");
+        WAIT(state("mysql") == CTR_EXITED && facts("mysql").exit_code == 1);
+        assert_false(facts("mysql").no_start);
+        say("set redis error=and_nothing_is_said_of_it");
+        docker_resync(fx.d);
+        WAIT(facts("redis").no_start);
+}
+
 static void no_containers(void **unused)
 {
         (void)unused;
@@ -429,6 +450,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(table),
                 ENGINE_TEST(first_list),
+                ENGINE_TEST(could_not_be_started),
                 ENGINE_TEST(no_containers),
                 ENGINE_TEST(only_an_inspection_tells),
                 ENGINE_TEST(life_of_a_container),

@@ -310,6 +310,31 @@ static void detail_states(void **unused)
         assert_int_equal(d.since, 1700000002);
 }
 
+/* What the engine says when it could not start one, and will not try again. */
+static void detail_no_start(void **unused)
+{
+        static const struct {
+                const char *state;
+                bool want;
+        } rows[] = {
+                { "\"Status\":\"exited\",\"ExitCode\":128,\"Error\":\"port is already allocated\"",
+                  true },
+                { "\"Status\":\"created\",\"ExitCode\":127,\"Error\":\"exec: no such file\"",
+                  true },
+                { "\"Status\":\"exited\",\"ExitCode\":128,\"Error\":\"\"", false },
+                { "\"Status\":\"exited\",\"ExitCode\":1", false },
+                { "\"Status\":\"running\",\"Error\":\"of the last time\"", false },
+                { "\"Status\":\"restarting\",\"Error\":\"it tries again\"", false },
+        };
+        struct docker_detail d;
+
+        (void)unused;
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                assert_int_equal(detail(rows[i].state, "", &d), 0);
+                assert_int_equal(d.no_start, rows[i].want);
+        }
+}
+
 static void detail_healthcheck(void **unused)
 {
         static const struct {
@@ -466,13 +491,21 @@ static void filters(void **unused)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(list_states),    cmocka_unit_test(list_ours),
-                cmocka_unit_test(list_refused),   cmocka_unit_test(long_service_is_cut),
-                cmocka_unit_test(event_actions),  cmocka_unit_test(event_exit_code),
-                cmocka_unit_test(event_not_ours), cmocka_unit_test(event_refused),
-                cmocka_unit_test(detail_states),  cmocka_unit_test(detail_healthcheck),
-                cmocka_unit_test(detail_times),   cmocka_unit_test(detail_numbers_are_clamped),
-                cmocka_unit_test(versions),       cmocka_unit_test(failures),
+                cmocka_unit_test(list_states),
+                cmocka_unit_test(list_ours),
+                cmocka_unit_test(list_refused),
+                cmocka_unit_test(long_service_is_cut),
+                cmocka_unit_test(event_actions),
+                cmocka_unit_test(event_exit_code),
+                cmocka_unit_test(event_not_ours),
+                cmocka_unit_test(event_refused),
+                cmocka_unit_test(detail_states),
+                cmocka_unit_test(detail_healthcheck),
+                cmocka_unit_test(detail_no_start),
+                cmocka_unit_test(detail_times),
+                cmocka_unit_test(detail_numbers_are_clamped),
+                cmocka_unit_test(versions),
+                cmocka_unit_test(failures),
                 cmocka_unit_test(filters),
         };
 

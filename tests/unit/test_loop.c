@@ -212,8 +212,8 @@ static void unwanted(struct bufferevent *be, void *arg)
         *(bool *)arg = true;
 }
 
-/* libevent puts off what it gives back: a connection freed while a callback of it is due lives until
- * then. When the loop ends before, LeakSanitizer finds it. */
+/* libevent puts off what it gives back: a connection freed while a callback of it is due lives
+ * until then. When the loop ends before, LeakSanitizer finds it. */
 static void test_what_is_put_off(void **state)
 {
         struct fixture *f = *state;
@@ -235,8 +235,8 @@ static void test_what_is_put_off(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                ROW(test_order),       ROW(test_set_again), ROW(test_clear),
-                ROW(test_done_inside), ROW(test_stop),      ROW(test_clock),
+                ROW(test_order),           ROW(test_set_again), ROW(test_clear),
+                ROW(test_done_inside),     ROW(test_stop),      ROW(test_clock),
                 ROW(test_what_is_put_off),
         };
 

@@ -161,12 +161,43 @@ static void test_others(void **state)
         hung_is("none"); /* a standby serves nobody */
 }
 
+static void left_is(const char *after, const char *name)
+{
+        const struct service *s = node_left_stopped(&fx.node, after);
+
+        assert_string_equal(s ? s->name : "none", name);
+}
+
+/* What Docker could not start and leaves so; what a person stopped, and what it starts again by
+ * itself, is none of that. */
+static void test_left_stopped(void **state)
+{
+        (void)state;
+        make_fit(ROLE_STANDBY);
+        left_is("", "none");
+        containers("w1=exited w2=restarting a1=exited! a2=exited");
+        left_is("", "none"); /* the active set is not Docker's to start */
+        containers("w1=exited! w2=running");
+        left_is("", "w1");
+        left_is("w1", "w1");
+        containers("w1=exited! w2=created!");
+        left_is("", "w1");
+        left_is("w1", "w2"); /* each has its turn */
+        left_is("w2", "w1");
+        node_engine(&fx.node, ENGINE_OK, "", false);
+        left_is("", "none"); /* it is not known how it is now */
+        node_engine(&fx.node, ENGINE_OK, "", true);
+        left_is("", "w1");
+        containers("w1=running w2=running");
+        left_is("w1", "none");
+}
+
 int main(void)
 {
 #define CASE(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
-        const struct CMUnitTest tests[] = { CASE(test_probes), CASE(test_containers),
+        const struct CMUnitTest tests[] = { CASE(test_probes),         CASE(test_containers),
                                             CASE(test_second_opinion), CASE(test_just_started),
-                                            CASE(test_others) };
+                                            CASE(test_others),         CASE(test_left_stopped) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,13 @@
 """Every kind of fault the chaos knows, as a table. A kind strikes (and says what it did), is held for a
 while, and is healed. What the system itself has to mend is not healed: a service that was killed."""
 import collections
+import time
+
+import sut
 
 TTL_S = 10          # [lease] ttl: some faults must outlast it
 BEYOND = (TTL_S + 4, TTL_S + 8)
+DOCKER_S = 20       # a node's Docker begins to start within this
 SHORT, MIDDLE = (3, 6), (8, 12)
 SERVICES = ("redis", "dovecot", "postfix", "rspamd", "php-fpm", "nginx")
 
@@ -65,6 +69,17 @@ def simple(kind, where):
         node = {"master": lambda: b.master, "standby": b.standby, "anyone": b.anyone}[where]()
         return b.fault(kind, node)
     return strike
+
+
+def power_twice(b):
+    """Once more while Docker starts, after which it has half of its notes: what runs warm there is in danger."""
+    node = b.standby()
+    b.rig("fault", "power", node)
+    b.rig("fault", "boot", node)
+    sut.wait_until(DOCKER_S, lambda: "stale sandbox" in b.rig.on(
+        node, "journalctl", "-q", "--no-pager", "-u", "docker")[1], pause=0.05)
+    time.sleep(b.dice.uniform(0, 0.8))
+    return b.fault("power", node) + " while it boots"
 
 
 def stop_both(b):
@@ -147,6 +162,7 @@ KINDS = {
     "freeze-master": Kind("freeze", BEYOND, simple("freeze", "master")),
     "power-master": Kind("power", MIDDLE, simple("power", "master")),
     "power-standby": Kind("standby", MIDDLE, simple("power", "standby")),
+    "power-twice": Kind("standby", SHORT, power_twice),
     "quorum": Kind("quorum", BEYOND, quorum),
     "restart-database": Kind("database", SHORT, database_restart),
     "api-429": Kind("api", MIDDLE, api(("fault", "any", "20", "429", "2"), simple("power", "master")), api_heal),

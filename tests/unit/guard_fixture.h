@@ -35,7 +35,8 @@ struct container {
         pid_t pid;
 };
 
-/* A process (deaf to SIGTERM, with a child) in <hierarchy>/mha-test-PID-N/<pattern with the id>.
+/* A process (deaf to SIGTERM, with a child) in <hierarchy>/mha-test-ID/<pattern with the id>.
+ * A test that was killed leaves one, and pids come again: so its time is in the name.
  * `hold`: it has a mount namespace of its own, with a copy of every mount. */
 static inline void container_run(struct container *c, const char *where, const char *pattern,
                                  bool hold)
@@ -45,8 +46,7 @@ static inline void container_run(struct container *c, const char *where, const c
         char byte;
 
         make_id(c->id);
-        snprintf(c->parent, sizeof c->parent, "%s/mha-test-%d-%.8s", where, (int)getpid(),
-                 c->id + 24);
+        snprintf(c->parent, sizeof c->parent, "%s/mha-test-%.32s", where, c->id);
         assert_int_equal(mkdir(c->parent, 0755), 0);
         snprintf(name, sizeof name, pattern, c->id); /* NOLINT */
         snprintf(c->dir, sizeof c->dir, "%s/%s", c->parent, name);

@@ -185,10 +185,14 @@ class Chaos:
 
     def ask_endpoints(self, row):
         """All is well: so each endpoint of each node has to say."""
-        sut.wait_until(WEB_S, lambda: not self.sut.endpoints(self.leader()))
-        wrong = self.sut.endpoints(self.leader())
-        if wrong:
-            self.bad.append("fault %d: over HTTP %s" % (row["number"], wrong))
+        wrong = []  # the last answers: asked once more, a node may be on its way again
+
+        def fits():
+            wrong[:] = filter(None, [self.sut.endpoints(self.leader())])
+            return not wrong
+
+        if not sut.wait_until(WEB_S, fits):
+            self.bad.append("fault %d: over HTTP %s" % (row["number"], wrong[0]))
 
     # ---- the whole ----
 

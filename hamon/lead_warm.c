@@ -6,7 +6,7 @@
  * A node whose power is cut while its Docker starts is worse off: what Docker had noted of its
  * endpoints is half gone, it keeps their ports for nobody, and says of them "port is already
  * allocated" (not "address already in use", which is another program's) until it is restarted
- * itself: moby issue 20486, and seen so on the rig. So a standby, which serves nobody, does that,
+ * itself: moby issue 20486, and seen so on the rig. So a standby that is no use without does that,
  * once in a boot: should another container really have the port, it would not help.
  *
  * Nothing of this is for what a person stopped, nor happens while this node is in maintenance. */
@@ -114,10 +114,11 @@ static bool is_first_restart(const struct lead *l)
         return true;
 }
 
+/* Nothing is lost: it serves nobody, and could not take over as it is. */
 static bool may_restart(const struct lead *l)
 {
         return l->needs.config->docker.restart && l->ha.state == ST_STANDBY && !l->ha.lease.held &&
-               !l->mounted;
+               !l->mounted && node_candidate(l->needs.node) != FIT;
 }
 
 static void restart_docker(struct lead *l)

@@ -185,14 +185,15 @@ class Chaos:
 
     def ask_endpoints(self, row):
         """All is well: so each endpoint of each node has to say."""
-        wrong = []  # the last answers: asked once more, a node may be on its way again
+        wrong = ""  # the last answers: asked once more, a node may be on its way again
 
         def fits():
-            wrong[:] = filter(None, [self.sut.endpoints(self.leader())])
+            nonlocal wrong
+            wrong = self.sut.endpoints(self.leader())
             return not wrong
 
         if not sut.wait_until(WEB_S, fits):
-            self.bad.append("fault %d: over HTTP %s" % (row["number"], wrong[0]))
+            self.bad.append("fault %d: over HTTP %s" % (row["number"], wrong))
 
     # ---- the whole ----
 

@@ -54,7 +54,8 @@ class Log:
 
 
 class Attempt:
-    """One SMTP session for one message."""
+    """One SMTP session for one message. Its deadlines are asyncio.timeout's: wait_for() of Python before
+    3.12 forgets that it was cancelled if what it waits for is ready at the same time."""
 
     def __init__(self, host, port, ident, to, body):
         self.host, self.port, self.ident, self.to, self.body = host, port, ident, to, body
@@ -64,7 +65,8 @@ class Attempt:
         """One reply, however many lines; 4xx, 5xx and silence end the attempt."""
         lines = []
         while True:
-            line = await asyncio.wait_for(reader.readline(), seconds)
+            async with asyncio.timeout(seconds):
+                line = await reader.readline()
             if not line.endswith(b"\n"):
                 raise Answer("lost", text="connection closed")
             lines.append(line.decode("utf-8", "replace").rstrip())
@@ -97,12 +99,12 @@ class Attempt:
     async def run(self):
         writer = None
         try:
-            reader, writer = await asyncio.wait_for(
-                asyncio.open_connection(self.host, self.port), CONNECT_S)
+            async with asyncio.timeout(CONNECT_S):
+                reader, writer = await asyncio.open_connection(self.host, self.port)
             await self.talk(reader, writer)
         except Answer as answer:
             return answer
-        except (asyncio.TimeoutError, TimeoutError):
+        except TimeoutError:
             return Answer("timeout")
         except OSError as e:
             return Answer("refused" if self.at == "connect" else "lost", text=str(e))
@@ -166,7 +168,7 @@ class Mailer:
             pause = begun + number / self.rate - loop.time()
             try:
                 await asyncio.wait_for(self.stop.wait(), max(pause, 0.001))
-            except (asyncio.TimeoutError, TimeoutError):
+            except TimeoutError:
                 pass
         if self.open:
             await asyncio.wait(set(self.open), timeout=drain)

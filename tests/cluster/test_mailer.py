@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import types
 import unittest
 
 import doubles
@@ -108,6 +109,19 @@ class Mailer(unittest.TestCase):
             rig = Rig(port=s.getsockname()[1], drain=0.5)
         self.check(rig, acked=0, open=MESSAGES)
         self.assertEqual(rig.results() - {("timeout", "connect")}, {("refused", "connect")})
+
+    def test_the_end_is_not_missed_by_who_has_just_heard(self):
+        async def cancelled_with_a_reply():
+            loop = asyncio.get_running_loop()
+            line = loop.create_future()
+            reader = types.SimpleNamespace(readline=lambda: line)
+            task = loop.create_task(mailer.Attempt("127.0.0.1", 25, "x-1", "", "").reply(reader, 5, "220"))
+            await asyncio.sleep(0.01)
+            line.set_result(b"220 hello\r\n")
+            task.cancel()
+            with self.assertRaises(asyncio.CancelledError):
+                await task
+        asyncio.run(cancelled_with_a_reply())
 
     def test_what_is_under_way_at_the_end_is_in_doubt(self):
         rig = Rig({n: "silent-stored" for n in range(1, MESSAGES + 1)}, drain=0.1)

@@ -246,4 +246,4 @@ class Engine(unittest.TestCase):
 if __name__ == "__main__":
     if not BOX:
         enter_box()
-    unittest.main()
+    unittest.main(verbosity=2)

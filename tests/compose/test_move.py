@@ -374,4 +374,4 @@ class Move(unittest.TestCase):
 if __name__ == "__main__":
     if not BOX:
         enter_box()
-    unittest.main()
+    unittest.main(verbosity=2)

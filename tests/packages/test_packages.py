@@ -418,4 +418,4 @@ if __name__ == "__main__":
                   {**os.environ, "MHA_PACKAGES": PACKAGES, "MHA_ROOT": tar, "BOX_ENGINE": "no"})
     if all(word.startswith("-") for word in sys.argv[1:]):  # all of it
         Twice.begin()
-    unittest.main()
+    unittest.main(verbosity=2)

@@ -416,4 +416,4 @@ socket = {self.dir}/sock
 
 if __name__ == "__main__":
     isolate()
-    unittest.main()
+    unittest.main(verbosity=2)

@@ -266,4 +266,4 @@ if __name__ == "__main__":
     if not BOX:  # which has no network
         os.environ["BOX_IMAGES"] = run(SOURCE + "/tests/signup/images")
         os.execv(SOURCE + "/tests/signup/box", ["box", sys.executable, *sys.argv])
-    unittest.main()
+    unittest.main(verbosity=2)

@@ -548,4 +548,4 @@ class Closed(Case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)

@@ -220,4 +220,4 @@ class Sync(unittest.TestCase):
 
 if __name__ == "__main__":
     os.umask(0o022)
-    unittest.main()
+    unittest.main(verbosity=2)

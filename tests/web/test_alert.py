@@ -306,4 +306,4 @@ class Alerts(unittest.TestCase):
 
 if __name__ == "__main__":
     os.environ.pop("http_proxy", None)
-    unittest.main()
+    unittest.main(verbosity=2)

@@ -8,6 +8,7 @@
 #include "hamon/cmd_stack_rehearse.h"
 #include "hamon/cmd_stack_schema.h"
 #include "hamon/cmd_stack_show.h"
+#include "hamon/stack_reload.h"
 #include "hamon/step.h"
 #include "hamon/volume_mnt.h"
 #include <errno.h>
@@ -401,6 +402,29 @@ static int drain(struct step *s)
         return with_stack(s, PART_ALL, drain_run);
 }
 
+static int reload_run(struct act *a)
+{
+        const struct stack_member *first = look_for_first(a);
+        char text[256];
+
+        if (!first)
+                return end(a, &a->look,
+                           a->look.result == STACK_DONE ? "nobody takes mail here" : a->look.text);
+        int r = first->pid > 0 ? stack_reload_postfix(first->pid) : -ESRCH;
+        a->look.changed = 1;
+        a->look.result = r == 0 ? STACK_DONE : r == -ESRCH ? STACK_TEMPORARY : STACK_FAILED;
+        snprintf(text, sizeof text, "%s: %s", first->service,
+                 r == 0        ? "its processes begin anew, each with its next session"
+                 : r == -ESRCH ? "postfix does not run in it"
+                               : strerror(-r));
+        return end(a, &a->look, text);
+}
+
+static int reload(struct step *s)
+{
+        return with_stack(s, PART_ALL, reload_run);
+}
+
 static const struct step_verb VERBS[] = {
         { .name = "start",
           .flags = STEP_COMMON | STEP_REPAIR | STEP_SET | STEP_PART | STEP_WITHOUT | STEP_ONLY,
@@ -415,6 +439,7 @@ static const struct step_verb VERBS[] = {
           .timeout = RESTART_MS,
           .run = restart },
         { .name = "drain", .flags = STEP_COMMON, .timeout = DRAIN_MS, .run = drain },
+        { .name = "reload", .flags = STEP_COMMON, .timeout = RESTART_MS, .run = reload },
 };
 
 int stack_command(const char *file, int argc, char **argv)

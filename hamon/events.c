@@ -24,6 +24,7 @@ const struct event_row EVENTS[EVENT_COUNT_] = {
         [EVENT_GAP] = { "clock_gap", LOG_WARN, "this node was frozen" },
         [EVENT_REPAIR] = { "repair", LOG_INFO, "restart of what hangs" },
         [EVENT_START_AGAIN] = { "start_again", LOG_INFO, "start of what Docker left stopped" },
+        [EVENT_RELOAD] = { "reload", LOG_INFO, "reload after the database was away" },
         [EVENT_ORDER] = { "order", LOG_INFO, "the operator's order" },
         [EVENT_ALERT] = { "alert", LOG_ERROR, "alert" },
         [EVENT_NOW] = { "now", LOG_INFO, "this node" },

@@ -30,6 +30,7 @@ enum event_kind {
         EVENT_GAP,         /* the node, or the daemon, was frozen; took */
         EVENT_REPAIR,      /* from: a service that hangs; to: begun, helped, failed */
         EVENT_START_AGAIN, /* from: a service that Docker left stopped; to: helped, failed; took */
+        EVENT_RELOAD,      /* from: who remembers that the database was away; to: done, failed */
         EVENT_ORDER,       /* to: switchover, ack, maintenance, … */
         EVENT_ALERT,       /* to: of HA_ALERTS[] */
         EVENT_NOW,         /* none: how it is now, the last line of the answer to `why` */

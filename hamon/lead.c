@@ -1,5 +1,6 @@
 /* One step: facts, core's decision, deeds. Everything that may have changed something only wakes
  * it, so that whatever came in one turn of the loop is decided once, on one view of the world. */
+#include "hamon/lead_outage.h"
 #include "hamon/lead_recover.h"
 #include "hamon/lead_warm.h"
 
@@ -130,6 +131,7 @@ void lead_tick(struct lead *l)
         lead_peer_tick(l);
         lead_recover_tick(l);
         lead_warm_tick(l);
+        lead_outage_tick(l);
         lead_rows_tick(l);
         lead_wake(l);
 }
@@ -325,9 +327,9 @@ static int build(struct lead *l)
         if ((r = timer_init(&l->wake, l->needs.loop, step, l)) < 0 ||
             (r = lead_make_store(l, incarnation, &l->store)) < 0 || (r = start_hook(l)) < 0 ||
             (r = lead_guard_start(l)) < 0 || (r = lead_recover_start(l)) < 0 ||
-            (r = lead_warm_start(l)) < 0 || (r = lead_peer_start(l)) < 0 ||
-            (r = lead_make_rows(l, &l->rows)) < 0 || (r = start_probes(l)) < 0 ||
-            (r = lead_look_start(l)) < 0)
+            (r = lead_warm_start(l)) < 0 || (r = lead_outage_start(l)) < 0 ||
+            (r = lead_peer_start(l)) < 0 || (r = lead_make_rows(l, &l->rows)) < 0 ||
+            (r = start_probes(l)) < 0 || (r = lead_look_start(l)) < 0)
                 return r;
         l->maintenance = lead_maintenance_load(l);
         release_read(l->needs.config->mailcow.dir, &l->mailcow);
@@ -363,6 +365,7 @@ void lead_free(struct lead *l)
                 peer_free(l->peer);
         lead_recover_free(l);
         lead_warm_free(l);
+        lead_outage_free(l);
         probes_free(l->probes);
         timer_done(&l->probe_time);
         rows_free(l->rows);

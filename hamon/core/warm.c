@@ -1,3 +1,4 @@
+/* Pace, and the bar before a restart of Docker. */
 #include "hamon/core/warm.h"
 
 /* Nothing is lost by it: the node serves nobody, and could not take over as it is. Once in a boot:

@@ -71,7 +71,7 @@ static void out_has(const char *part)
 static void test_words(void **state)
 {
         (void)state;
-        STEP(64, "usage: hamon stack start|stop|restart|drain", "stack");
+        STEP(64, "usage: hamon stack start|stop|restart|drain|reload", "stack");
         STEP(64, "usage: hamon stack", "stack", "boil");
         STEP(64, "unexpected argument: more", "stack", "status", "more");
         STEP(64, "unexpected argument: --set", "stack", "status", "--set", "ignored");
@@ -310,6 +310,24 @@ static void test_drain(void **state)
         assert_false(door_is_closed());
 }
 
+/* Where postfix runs its master is told; who is told has a test of its own. */
+static void test_reload(void **state)
+{
+        char command[64];
+
+        (void)state;
+        STEP(0, "\"message\":\"nobody takes mail here\"", "stack", "reload", "--json");
+        out_has("\"result\":\"already\"");
+        say("add 1 service=postfix-mailcow");
+        snprintf(command, sizeof command, "set postfix-mailcow pid=%d", getpid());
+        say(command);
+        STEP(75, "stack reload: postfix-mailcow: postfix does not run in it", "stack", "reload");
+        say("set postfix-mailcow pid=0");
+        STEP(75, "postfix does not run in it", "stack", "reload");
+        STEP(64, "unexpected argument: --only", "stack", "reload", "--only", "redis-mailcow");
+        assert_string_equal(say("deeds"), " most=0");
+}
+
 #define REDIS "start:redis-mailcow"
 
 /* While services start newcomers wait; where somebody answers already there is nothing to close. */
@@ -445,9 +463,10 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_words),          TEST(test_life),       TEST(test_lease),
                 TEST(test_lease_runs_out), TEST(test_restart),    TEST(test_volume),
-                TEST(test_drain),          TEST(test_door),       TEST(test_missing),
-                TEST(test_start_only),     TEST(test_early),      TEST(test_no_engine),
-                TEST(test_lock),           TEST(test_mail_first), TEST(test_schema),
+                TEST(test_drain),          TEST(test_reload),     TEST(test_door),
+                TEST(test_missing),        TEST(test_start_only), TEST(test_early),
+                TEST(test_no_engine),      TEST(test_lock),       TEST(test_mail_first),
+                TEST(test_schema),
         };
 
         return cmocka_run_group_tests(tests, start_all, stop_all);

@@ -16,27 +16,24 @@
 
 static const char MASTER[] = "master\n"; /* as /proc/PID/comm has it */
 
-static int pid_namespace(pid_t pid, ino_t *ret)
+/* 0: that process has ended, or nobody may know. */
+static ino_t pid_namespace(pid_t pid)
 {
         char path[64];
         struct stat st;
 
         snprintf(path, sizeof path, "/proc/%lld/ns/pid", (long long)pid);
-        if (stat(path, &st) < 0)
-                return errno == ENOENT ? -ESRCH : -errno;
-        *ret = st.st_ino;
-        return 0;
+        return stat(path, &st) == 0 ? st.st_ino : 0;
 }
 
 static bool is_master(pid_t pid, ino_t where)
 {
         CLEANUP(freep) char *name = NULL;
         char path[64];
-        ino_t its;
 
         snprintf(path, sizeof path, "/proc/%lld/comm", (long long)pid);
         return read_file(path, 64, &name, NULL) == 0 && strcmp(name, MASTER) == 0 &&
-               pid_namespace(pid, &its) == 0 && its == where;
+               pid_namespace(pid) == where;
 }
 
 static int tell(pid_t pid, ino_t where)
@@ -52,20 +49,15 @@ static int tell(pid_t pid, ino_t where)
 
 int stack_reload_postfix(pid_t pid)
 {
-        ino_t here, where;
-        int r = pid_namespace(getpid(), &here);
+        ino_t where = pid_namespace(pid);
+        int r = -ESRCH;
 
-        if (r == 0)
-                r = pid_namespace(pid, &where);
-        if (r < 0)
-                return r;
-        if (where == here)
-                return -ESRCH; /* its number is somebody else's by now: a container has its own */
+        if (where == 0 || where == pid_namespace(getpid()))
+                return r; /* its number is somebody else's by now: a container has its own */
 
         DIR *proc = opendir("/proc");
         if (!proc)
                 return -errno;
-        r = -ESRCH;
         for (const struct dirent *e; r == -ESRCH && (e = readdir(proc));) {
                 long n = strtol(e->d_name, NULL, 10);
                 if (n > 0 && is_master((pid_t)n, where))

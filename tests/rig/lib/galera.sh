@@ -63,8 +63,7 @@ galera_seed() {
 	note "making the database seed: bootstrap of n1, full state transfer to the others"
 	galera_order 1
 	in_parallel galera_seed_start $(all_nodes) || die "the database containers did not start, see $RIG_RUN/log"
-	galera_wait 1 1 60
-	galera_wait_all 120
+	galera_wait_all 180
 	sql 1 "$(<"$RIG_HOME/mailcow/seed.sql")" || die "seed.sql failed"
 	sleep 1
 	in_parallel galera_seed_crash $(all_nodes)
@@ -79,9 +78,10 @@ galera_seed() {
 }
 
 galera_seed_start() {
-	[ "$1" = 1 ] || try_for 60 galera_is 1 "Primary 1 Synced" || try_for 5 galera_is 1 "Primary 2 Synced"
+	[ "$1" = 1 ] || try_for 100 galera_serves 1 || :
 	start_services "$1" mysql
 }
+galera_serves() { [[ $(galera_state "$1") == Primary*Synced ]]; } # alone, or with whoever was quicker
 galera_seed_crash() { in_node "$1" docker kill -s KILL "$(container mysql)" >>"$(node_log "$1")" 2>&1; }
 
 # After a graceful stop of every member nobody may start by himself: somebody must say who.
@@ -91,6 +91,6 @@ cmd_galera_bootstrap() {
 	in_node "$n" docker stop "$(container mysql)" >/dev/null
 	galera_order "$n"
 	start_services "$n" mysql
-	wait_for 60 "n$n: database Primary" "$(node_log "$n")" eval "[[ \$(galera_state $n) == Primary* ]]"
+	wait_for 120 "n$n: database Primary" "$(node_log "$n")" eval "[[ \$(galera_state $n) == Primary* ]]"
 	say "n$n: $(galera_state "$n")"
 }

@@ -98,7 +98,8 @@ void node_gap(struct node *n, msec_t now);
 
 /* node_repair.c: a required service of the active set that runs and does not work, as its probes or
  * its healthcheck say, or that is paused for half of grace. NULL: there is none; or this node is
- * not judged as a master, or Docker or the volume fails too, or too much at once: then it is no
+ * not judged as a master, or not asked yet by its probes (a healthcheck that was late while all of
+ * it started is no reason), or Docker or the volume fails too, or too much at once: then it is no
  * service's fault. */
 const struct service *node_hung(const struct node *n, msec_t now);
 /* A warm service that Docker could not start, and so leaves as it is: the next one by name after

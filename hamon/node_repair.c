@@ -26,7 +26,7 @@ const struct service *node_hung(const struct node *n, msec_t now)
         const struct service *first = NULL;
         unsigned hung = 0;
 
-        if (!n->led || !n->synced || n->docker.verdict != V_UP ||
+        if (!n->led || !n->probing || !n->synced || n->docker.verdict != V_UP ||
             check_counts(&n->probes[PROBE_VOLUME].state))
                 return NULL;
         for (size_t i = 0; i < n->n_services; i++) {

@@ -81,12 +81,14 @@ static void test_containers(void **state)
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
                 make_fit(ROLE_MASTER);
+                node_probing(&fx.node, true); /* these are asked by nobody */
                 containers(ROWS[i].is);
                 ticks(2, NULL);
                 if (strstr(ROWS[i].is, "paused"))
                         hung_is("none"); /* it may be for a moment */
                 ticks(GRACE / TICK / 2, NULL);
                 hung_is(ROWS[i].hung);
+                node_probing(&fx.node, false);
                 containers(MASTER_OK);
                 ticks(5, NULL);
         }
@@ -117,6 +119,23 @@ static void test_second_opinion(void **state)
         containers(RUNNING);
         rounds(3, 0);
         assert_node(FIT, REASON_OK);
+}
+
+/* Everything starts at once, and a healthcheck comes too late: no word of ours, no reason. */
+static void test_not_asked_yet(void **state)
+{
+        (void)state;
+        make_fit(ROLE_MASTER);
+        containers(MASTER_OK " dovecot-mailcow=running/unhealthy nginx-mailcow=running "
+                             "postfix-mailcow=running");
+        rounds(2 * GRACE / TICK, 0); /* nobody listens to them */
+        hung_is("none");
+        node_probing(&fx.node, true);
+        hung_is("none");
+        rounds(3, 0);
+        hung_is("none");
+        rounds(3, IMAPS);
+        hung_is("dovecot-mailcow");
 }
 
 /* What failed while it was dead, and until it answers, is no reason to end it again. */
@@ -196,8 +215,9 @@ int main(void)
 {
 #define CASE(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
         const struct CMUnitTest tests[] = { CASE(test_probes),         CASE(test_containers),
-                                            CASE(test_second_opinion), CASE(test_just_started),
-                                            CASE(test_others),         CASE(test_left_stopped) };
+                                            CASE(test_second_opinion), CASE(test_not_asked_yet),
+                                            CASE(test_just_started),   CASE(test_others),
+                                            CASE(test_left_stopped) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

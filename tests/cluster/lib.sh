@@ -31,7 +31,7 @@ cluster_up() {
 }
 
 cluster_down() {
-	local code=$?
+	local code=${1:-$?}
 	if [ -n "${KEEP:-}" ]; then
 		say "The rig stays up. Look around:"
 		say "  export RIG_NAME=$RIG_NAME"

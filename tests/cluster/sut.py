@@ -1,5 +1,4 @@
 """The rig as the chaos sees it, and what it tries to break: hamon, or the naive script in its place."""
-import datetime
 import json
 import os
 import subprocess
@@ -130,9 +129,6 @@ class Naive:
         for node in [old, *others]:
             self.rig.on(node, "systemctl", "start", "keepalived")
 
-    def deeds(self):
-        return []   # it does nothing by itself between two fail-overs
-
     def logs(self):
         return [("naive.log", ["cat", "/var/log/naive.log"])]
 
@@ -228,20 +224,6 @@ class Hamon:
         code, text = self.rig.on(old, "hamon", "switchover", "--to", new, seconds=90)
         if code != 0:
             raise RigError("hamon switchover: %s" % text.strip()[-200:])
-
-    def deeds(self):
-        """When it started, stopped or restarted services, of itself too: [{w, w_end}], wall clock."""
-        found = []
-        for node in self.rig.nodes:
-            began = None
-            for line in self.rig.on(node, "hamon", "events", "--json", seconds=20)[1].splitlines():
-                row = json.loads(line) if line.startswith("{") else {}
-                if row.get("kind") in ("hook", "hook_end"):
-                    at = datetime.datetime.fromisoformat(row["at"]).timestamp()
-                    if row["kind"] == "hook_end":
-                        found.append({"what": "hook on %s" % node, "w": began or at, "w_end": at})
-                    began = at if row["kind"] == "hook" else None
-        return found
 
     def logs(self):
         return [("status.json", ["hamon", "status", "--json"]), ("events", ["hamon", "events"])]

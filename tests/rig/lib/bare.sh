@@ -64,11 +64,11 @@ bare_node() {
 	in_node "$n" mkdir /var/lib/mailcow-ha # of its own: what tests leave in the machine's does not shine through
 	# Its clock is the machine's (the unit is masked in a node), but a server has somebody who sets it.
 	in_node "$n" sh -c 'd=/etc/systemd/system/sysinit.target.wants; mkdir -p $d && ln -s /lib/systemd/system/systemd-timesyncd.service $d/'
-	wait_for 90 "n$n: dockerd answers" "rig exec n$n journalctl -u docker" docker_answers "$n"
+	wait_for 30 "n$n: dockerd answers" "rig exec n$n journalctl -u docker" docker_answers "$n"
 	images_load "$n" >>"$log" 2>&1
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	in_node "$n" sh -c 'cd "$0" && docker compose up -d' "$MAILCOW" >>"$log" 2>&1 || die "n$n: compose up failed, see $log"
-	wait_for 180 "n$n: its database answers" "$log" sql "$n" 'SELECT 1 FROM mysql.user'
+	wait_for 60 "n$n: its database answers" "$log" sql "$n" 'SELECT 1 FROM mysql.user'
 	sql "$n" "USE mailcow; $(<"$RIG_HOME/bare/mailcow.sql")" || die "n$n: mailcow.sql failed"
 }
 
@@ -123,8 +123,8 @@ bare_mailcow() {
 }
 
 bare_serves() {
-	wait_for 180 "n$1: IMAP answers" "$(node_log "$1")" banner "$(node_addr "$1")" 143
-	wait_for 180 "n$1: SMTP answers" "$(node_log "$1")" banner "$(node_addr "$1")" 25
+	wait_for 60 "n$1: IMAP answers" "$(node_log "$1")" banner "$(node_addr "$1")" 143
+	wait_for 60 "n$1: SMTP answers" "$(node_log "$1")" banner "$(node_addr "$1")" 25
 }
 
 # What must still be there when all is over: mail, a key of Dovecot's, one of rspamd's in redis.

@@ -63,7 +63,7 @@ galera_seed() {
 	note "making the database seed: bootstrap of n1, full state transfer to the others"
 	galera_order 1
 	in_parallel galera_seed_start $(all_nodes) || die "the database containers did not start, see $RIG_RUN/log"
-	galera_wait_all 180
+	galera_wait_all 120
 	sql 1 "$(<"$RIG_HOME/mailcow/seed.sql")" || die "seed.sql failed"
 	sleep 1
 	in_parallel galera_seed_crash $(all_nodes)
@@ -78,10 +78,10 @@ galera_seed() {
 }
 
 galera_seed_start() {
-	[ "$1" = 1 ] || try_for 100 galera_serves 1 || :
+	[ "$1" = 1 ] || try_for 65 galera_serves 1
 	start_services "$1" mysql
 }
-galera_serves() { [[ $(galera_state "$1") == Primary*Synced ]]; } # alone, or with whoever was quicker
+galera_serves() { [[ $(galera_state "$1") == Primary*\ Synced ]]; } # alone, or with whoever was quicker
 galera_seed_crash() { in_node "$1" docker kill -s KILL "$(container mysql)" >>"$(node_log "$1")" 2>&1; }
 
 # After a graceful stop of every member nobody may start by himself: somebody must say who.
@@ -91,6 +91,6 @@ cmd_galera_bootstrap() {
 	in_node "$n" docker stop "$(container mysql)" >/dev/null
 	galera_order "$n"
 	start_services "$n" mysql
-	wait_for 120 "n$n: database Primary" "$(node_log "$n")" eval "[[ \$(galera_state $n) == Primary* ]]"
+	wait_for 60 "n$n: database Primary" "$(node_log "$n")" eval "[[ \$(galera_state $n) == Primary* ]]"
 	say "n$n: $(galera_state "$n")"
 }

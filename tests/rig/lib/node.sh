@@ -56,9 +56,9 @@ node_boot_now() {
 	cgroup_make "$n"
 	port_up "$n"
 	daemon "$log" "$RIG_HOME/lib/node-start" "$n" "$dir" "$(cgroup_root)" "$RIG_NAME"
-	wait_for 60 "n$n: root assembled" "$log" test -e "$dir/ready"
+	wait_for 20 "n$n: root assembled" "$log" test -e "$dir/ready"
 	! trait watchdog || watchdog_up "$n"
-	wait_for 60 "n$n: systemd up" "$log" test -S "$(node_root "$n")/run/systemd/private"
+	wait_for 20 "n$n: systemd up" "$log" test -S "$(node_root "$n")/run/systemd/private"
 	volume_locked volume_replug "$n"
 	cloud_power "$n" running
 }

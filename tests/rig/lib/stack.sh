@@ -109,8 +109,8 @@ master_start() {
 	stack_active "$n" || die "n$n: the active services did not start, see $log"
 	float_add "$n"
 	note "n$n: active services started, $RIG_FLOAT added"
-	wait_for 120 "n$n: IMAP answers" "$log" banner "$(node_addr "$n")" 143
-	wait_for 120 "n$n: SMTP answers" "$log" banner "$(node_addr "$n")" 25
+	wait_for 40 "n$n: IMAP answers" "$log" banner "$(node_addr "$n")" 143
+	wait_for 40 "n$n: SMTP answers" "$log" banner "$(node_addr "$n")" 25
 	note "n$n: SMTP and IMAP answer"
 }
 

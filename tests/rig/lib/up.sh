@@ -54,7 +54,7 @@ up() {
 	[ -d "$(seed_dir)" ] || galera_seed
 	in_parallel up_warm $(all_nodes) || die "the warm services did not start, see $RIG_RUN/log"
 	note "warm services started"
-	galera_wait_all 180
+	galera_wait_all 60
 	note "database: $(galera_state 1)"
 	# The master's services first: a node that keepalived proposes before they run has until the end
 	# of its grace to start them, and a slow machine may need longer.
@@ -84,7 +84,7 @@ up_node() {
 	rm -rf "$(node_dir "$n")/state"
 	stage_node "$n"
 	node_boot "$n"
-	wait_for 90 "n$n: dockerd answers" "rig exec n$n journalctl -u docker" docker_answers "$n"
+	wait_for 30 "n$n: dockerd answers" "rig exec n$n journalctl -u docker" docker_answers "$n"
 	images_load "$n" >>"$log" 2>&1
 	stack_create "$n"
 }

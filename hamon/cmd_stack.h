@@ -1,4 +1,5 @@
-/* `hamon stack status|start|stop|restart|drain|reload`: Mailcow's containers on this node, as sets. */
+/* `hamon stack status|start|stop|restart|drain|reload`: Mailcow's containers on this node, as sets.
+ */
 #pragma once
 
 /* Exit 0: it is so, 75: not now, 1: it failed, with a sentence on stderr. */

@@ -99,7 +99,7 @@ void lead_warm_tick(struct lead *l)
                 .busy = runner_busy(w->deed),
                 .maintenance = lead_in_maintenance(l),
                 .allowed = l->needs.config->docker.restart,
-                .standby = l->ha.state == ST_STANDBY,
+                .standby = l->ha.state == ST_STANDBY || l->ha.state == ST_HALTED,
                 .lease = l->ha.lease.held,
                 .mounted = l->mounted,
                 .candidate = node_candidate(l->needs.node) == FIT,

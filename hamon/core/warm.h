@@ -29,7 +29,7 @@ struct warm_view {
         bool busy;        /* a deed is under way */
         bool maintenance; /* a person works on the node: afterwards it begins anew */
         bool allowed;     /* to restart Docker at all */
-        bool standby;     /* and neither a master nor about to be one */
+        bool standby;     /* or held back by the breaker: no master, nor about to be one */
         bool lease;
         bool mounted;   /* the volume is */
         bool candidate; /* it could take over as it is */

@@ -270,7 +270,7 @@ static const struct option OPTIONS[] = {
         ROW(alert, burst, OPT_UINT, .min = 3, .max = 100, .def = "12",
             .help = "So many messages at once; what is more is named in one message."),
         ROW(alert, pace, OPT_DURATION, .min = 100, .max = HOUR, .def = "1m",
-            .help = "After a burst, one message in so long."),
+            .help = "After a burst, one message in so long; ends of what was told always come."),
 
         ROW(canary, mailbox, OPT_STRING, .max = 253, .def = "",
             .help = "Address of a mailbox of its own, to which the master sends itself mail and "

@@ -96,12 +96,13 @@ static void tell(struct alert_book *b, struct book_entry *e, const struct alert_
                  msec_t now)
 {
         struct alert_message told = *m;
+        bool end = m->phase == PHASE_OVER;
 
         told.more = e->more;
         alert_identify(&told);
         b->changes++;
         count(e, now);
-        alert_flood_tell(&b->flood, &told, now);
+        e->kept_back = !alert_flood_tell(&b->flood, &told, end && !e->kept_back, now) && !end;
 }
 
 /* ---- own events ---- */
@@ -378,6 +379,8 @@ static void tell_as(struct turn *t, struct book_entry *e, int who)
                 e->m.phase = PHASE_OVER;
         if (e->mine)
                 tell(t->b, e, &e->m, t->now);
+        else
+                e->kept_back = false; /* what another told counts as told */
         e->told = e->present;
         t->b->changes++;
 }

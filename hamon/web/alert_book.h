@@ -32,6 +32,7 @@ struct book_entry {
         msec_t since;   /* it began, or ended */
         bool told;      /* people know that it began, and not that it ended */
         bool mine;      /* this node has told it */
+        bool kept_back; /* not by itself: the flood had it, and its end is not paid for */
         char about[64]; /* the node that cannot know of it; "" = none */
         msec_t hold, repeat;
         msec_t window_at; /* of `repeat`: at most BOOK_PER_WINDOW messages in it */

@@ -42,17 +42,19 @@ static void keep_back(struct alert_flood *f, const struct alert_message *m, msec
         f->held++;
 }
 
-void alert_flood_tell(struct alert_flood *f, const struct alert_message *m, msec_t now)
+bool alert_flood_tell(struct alert_flood *f, const struct alert_message *m, bool paid, msec_t now)
 {
         uint64_t reserve = m->level >= LOG_ERROR ? 0 : f->burst / 3;
 
         refill(f, now);
-        if (f->tokens > reserve && f->n_ready < FLOOD_READY) {
-                f->tokens--;
-                f->ready[f->n_ready++] = *m;
-        } else {
+        if (f->n_ready == FLOOD_READY || (!paid && f->tokens <= reserve)) {
                 keep_back(f, m, now);
+                return false;
         }
+        if (!paid)
+                f->tokens--;
+        f->ready[f->n_ready++] = *m;
+        return true;
 }
 
 static void name_them(const struct alert_flood *f, const char *node, struct alert_message *m)

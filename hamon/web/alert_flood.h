@@ -1,6 +1,7 @@
 /* At most `burst` messages at once and then one in `pace`; what is more is counted, and named in
- * one message ("12 more"). The last third of the burst is for errors alone. Pure: no clock, no
- * malloc. */
+ * one message ("12 more"). The last third of the burst is for errors alone. The end of what was
+ * told is paid for by its begin: it always goes out, or a pager would ring for it for ever. Pure:
+ * no clock, no malloc. */
 #pragma once
 
 #include "hamon/web/alert_message.h"
@@ -25,7 +26,8 @@ struct alert_flood {
 
 void alert_flood_init(struct alert_flood *f, uint64_t burst, msec_t pace, msec_t now);
 void alert_flood_rule(struct alert_flood *f, uint64_t burst, msec_t pace);
-void alert_flood_tell(struct alert_flood *f, const struct alert_message *m, msec_t now);
+/* `paid`: the end of what went out. Returns whether it goes out by itself; else it is kept back. */
+bool alert_flood_tell(struct alert_flood *f, const struct alert_message *m, bool paid, msec_t now);
 /* Is it time to name what was kept back? `node` and `cluster` say so. */
 void alert_flood_step(struct alert_flood *f, const char *cluster, const char *node, msec_t now,
                       int64_t unix_ms);

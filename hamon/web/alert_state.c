@@ -15,13 +15,16 @@ struct field {
         const char *name;
         enum type type;
         size_t offset, size;
+        bool later; /* the file of an older hamon has none: 0 then */
 };
 
-#define FIELD(s_, type_, member_)                                                          \
+#define FIELD_(s_, type_, member_, later_)                                                 \
         {                                                                                  \
                 .name = #member_, .type = (type_), .offset = offsetof(struct s_, member_), \
-                .size = sizeof(((const struct s_ *)NULL)->member_)                         \
+                .size = sizeof(((const struct s_ *)NULL)->member_), .later = (later_)      \
         }
+#define FIELD(s_, type_, member_) FIELD_(s_, type_, member_, false)
+#define LATER(s_, type_, member_) FIELD_(s_, type_, member_, true)
 
 static const struct field MESSAGE[] = {
         FIELD(alert_message, T_TEXT, id),      FIELD(alert_message, T_TEXT, key),
@@ -39,7 +42,7 @@ static const struct field ENTRY[] = {
         FIELD(book_entry, T_TEXT, about),    FIELD(book_entry, T_I64, hold),
         FIELD(book_entry, T_I64, repeat),    FIELD(book_entry, T_AGE, window_at),
         FIELD(book_entry, T_U64, window_n),  FIELD(book_entry, T_U64, more),
-        FIELD(book_entry, T_AGE, touched),
+        FIELD(book_entry, T_AGE, touched),   LATER(book_entry, T_BOOL, kept_back),
 };
 
 static const struct field FLOOD[] = {
@@ -130,6 +133,8 @@ static bool take_field(const struct field *f, const cJSON *o, msec_t then, void 
         const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, f->name);
         int64_t number = 0;
 
+        if (!v && f->later)
+                return true;
         if (f->type == T_TEXT) {
                 if (cJSON_IsString(v))
                         alert_copy(at, f->size, v->valuestring);

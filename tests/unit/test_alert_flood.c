@@ -128,15 +128,18 @@ static void test_flood(void **unused)
         alert_flood_init(&f, 12, 60000, 0);
         for (unsigned i = 0; i < 30; i++) {
                 m = message(LOG_INFO, i);
-                alert_flood_tell(&f, &m, 0);
+                alert_flood_tell(&f, &m, false, 0);
         }
         for (unsigned i = 30; i < 40; i++) {
                 m = message(LOG_ERROR, i);
-                alert_flood_tell(&f, &m, 0);
+                alert_flood_tell(&f, &m, false, 0);
         }
+        m = message(LOG_INFO, 40);
+        assert_true(alert_flood_tell(&f, &m, true, 0)); /* paid for by its begin */
         while (alert_flood_next(&f, &got))
                 n++;
-        assert_int_equal(n, 12); /* 8, and 4 that only errors may have */
+        assert_int_equal(n, 13); /* 8, and 4 that only errors may have, and the end */
+        assert_string_equal(got.title, m.title);
         assert_int_equal(f.held, 28);
         alert_flood_step(&f, "mail", "n1", 59999, 1);
         assert_false(alert_flood_next(&f, &got));
@@ -150,6 +153,54 @@ static void test_flood(void **unused)
         assert_int_equal(f.held, 0);
 }
 
+/* No message is left to this node. */
+static void spend(size_t i)
+{
+        struct alert_message m;
+
+        do
+                m = message(LOG_ERROR, 0);
+        while (alert_flood_tell(&w.book[i].flood, &m, false, w.now));
+        while (alert_book_next(&w.book[i], &m)) {}
+}
+
+/* What a pager rang for, it must hear the end of, however much is told meanwhile. */
+static void test_end_of_what_was_told(void **unused)
+{
+        (void)unused;
+        world(3);
+        w.up[2] = false;
+        run(50000);
+        assert_int_equal(count("node_silent:n3", PHASE_OPEN), 1);
+        spend(0);
+        w.up[2] = true;
+        run(30000);
+        assert_int_equal(count("node_silent:n3", PHASE_OVER), 1);
+}
+
+/* And what it was only told about among others does not ring to say that it is over. */
+static void test_end_of_what_was_kept_back(void **unused)
+{
+        (void)unused;
+        world(3);
+        w.up[2] = false;
+        for (msec_t end = w.now + 50000; w.now < end;) {
+                spend(0);
+                run(STEP);
+        }
+        assert_int_equal(count("node_silent:n3", PHASE_OPEN), 0);
+        assert_true(w.book[0].flood.held > 0);
+        w.up[2] = true;
+        for (msec_t end = w.now + 30000; w.now < end;) {
+                spend(0);
+                run(STEP);
+        }
+        assert_int_equal(count("node_silent:n3", PHASE_OVER), 0);
+        run(3 * 60000);
+        ASSERT_TOLD(1);
+        assert_string_equal(w.told[0].m.key, "more:n1");
+}
+
 /* In an hour of a message a second: the burst, one a minute, and all are accounted for. */
 static void test_flood_for_an_hour(void **unused)
 {
@@ -161,7 +212,7 @@ static void test_flood_for_an_hour(void **unused)
         alert_flood_init(&f, 12, 60000, 0);
         for (unsigned i = 0; i < 3600; i++) {
                 m = message(LOG_WARN, i);
-                alert_flood_tell(&f, &m, i * 1000);
+                alert_flood_tell(&f, &m, false, i * 1000);
                 alert_flood_step(&f, "mail", "n1", i * 1000, i);
                 while (alert_flood_next(&f, &got)) {
                         n++;
@@ -182,6 +233,8 @@ int main(void)
                 cmocka_unit_test(test_more_like_this),
                 cmocka_unit_test(test_flapping),
                 cmocka_unit_test(test_flood),
+                cmocka_unit_test(test_end_of_what_was_told),
+                cmocka_unit_test(test_end_of_what_was_kept_back),
                 cmocka_unit_test(test_flood_for_an_hour),
         };
 

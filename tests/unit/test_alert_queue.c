@@ -226,6 +226,7 @@ static void test_state_survives(void **unused)
         for (int i = 0; i < 3; i++)
                 alert_book_event(&s.book, r, &m, 4000);
         while (alert_book_next(&s.book, &m)) {}
+        s.book.entries[0].kept_back = true;
         assert_true(alert_seen_new(&s.seen, &e));
         assert_int_equal(alert_state_write(&s, 5000, 1000000, &text), 0);
 
@@ -239,9 +240,29 @@ static void test_state_survives(void **unused)
         assert_int_equal(loaded.book.n, 1);
         assert_int_equal(loaded.book.entries[0].more, 2);
         assert_int_equal(loaded.book.entries[0].window_at, 100 - 60000 - 1000);
+        assert_true(loaded.book.entries[0].kept_back);
         assert_false(alert_seen_new(&loaded.seen, &e));
         assert_int_equal(alert_state_write(&loaded, 100, 1060000, &again), 0);
         assert_true(again.len > 100);
+}
+
+/* What an older hamon did not write yet is no reason to forget the rest. */
+static void test_state_of_before(void **unused)
+{
+        CLEANUP(buf_done) struct buf text = BUF(STATE_MAX);
+        static const char LATER[] = ",\"kept_back\":true";
+        char *at;
+
+        (void)unused;
+        s.book.entries[s.book.n++] = (struct book_entry){ .told = true, .kept_back = true };
+        assert_int_equal(alert_state_write(&s, 0, 0, &text), 0);
+        at = strstr(text.data, LATER);
+        assert_non_null(at);
+        memmove(at, at + strlen(LATER), strlen(at + strlen(LATER)) + 1);
+        assert_int_equal(alert_state_read(text.data, 0, 0, &loaded), 0);
+        assert_int_equal(loaded.book.n, 1);
+        assert_true(loaded.book.entries[0].told);
+        assert_false(loaded.book.entries[0].kept_back);
 }
 
 /* Half of a file, or another's, changes nothing. */
@@ -358,6 +379,7 @@ int main(void)
                 TEST(test_too_old),
                 TEST(test_targets_come_and_go),
                 TEST(test_state_survives),
+                TEST(test_state_of_before),
                 TEST(test_bad_state),
                 TEST(test_each_event_once),
                 TEST(test_rules_are_disjoint),

@@ -157,11 +157,13 @@ static void test_flood(void **unused)
 static void spend(size_t i)
 {
         struct alert_message m;
+        bool passed;
 
-        do
+        do {
                 m = message(LOG_ERROR, 0);
-        while (alert_flood_tell(&w.book[i].flood, &m, false, w.now));
-        while (alert_book_next(&w.book[i], &m)) {}
+                passed = alert_flood_tell(&w.book[i].flood, &m, false, w.now);
+                while (alert_book_next(&w.book[i], &m)) {}
+        } while (passed);
 }
 
 /* What a pager rang for, it must hear the end of, however much is told meanwhile. */

@@ -6,6 +6,9 @@ While they are off the test looks by itself where each node's data stands: `mari
 copy. Whoever became the first member by an order of hamon must have stood highest; at most one may have;
 never are two nodes each the only member of a Primary component; each row whose INSERT was acknowledged is
 there afterwards, on every node; mail serves again by itself, and nothing of it is lost.
+
+Three kinds of round, in turn: the memberships that Galera kept are lost too, so that hamon has to choose;
+they are kept; they are kept, and the node that was cut first stays off until mail serves without it.
 """
 import argparse
 import glob
@@ -25,6 +28,7 @@ SOCKET = "/var/lib/docker/volumes/mailcowdockerized_mysql-socket-vol-1/_data/mys
 DATA = "docker/volumes/mailcowdockerized_mysql-vol-1/_data"
 PROVIDER = "/usr/lib/galera/libgalera_smm.so"
 STAGGER_S, WELL_S, WHOLE_S = 2.0, 300, 180
+ROUNDS = ("no views", "with views", "one absent")
 STATE = ("SELECT GROUP_CONCAT(variable_value ORDER BY variable_name SEPARATOR ' ') FROM "
          "information_schema.global_status WHERE variable_name IN ('WSREP_CLUSTER_SIZE',"
          "'WSREP_CLUSTER_STATUS','WSREP_LOCAL_STATE_COMMENT')")
@@ -111,10 +115,9 @@ class PowerLoss(chaos.Chaos):
                          "CREATE TABLE IF NOT EXISTS powerloss.t (n INT PRIMARY KEY)")
         self.rows.start()
 
-    def cut(self, forget):
+    def cut(self, nodes, forget):
         """All off, at a random moment; where does the data stand?"""
         self.rows.node = None
-        nodes = self.dice.sample(self.rig.nodes, len(self.rig.nodes))
         for node in nodes:
             self.rig("fault", "power", node)
             time.sleep(self.dice.uniform(0, STAGGER_S / len(nodes)))
@@ -125,17 +128,17 @@ class PowerLoss(chaos.Chaos):
                 os.unlink(view)
         return places
 
-    def boot(self):
-        for node in self.dice.sample(self.rig.nodes, len(self.rig.nodes)):
+    def boot(self, nodes):
+        for node in self.dice.sample(nodes, len(nodes)):
             self.rig.ask("fault", "boot", node)
             time.sleep(self.dice.uniform(0, 2))
 
-    def judge_choice(self, number, places, forget):
+    def judge_choice(self, number, places, must):
         best = max(seqno for _, seqno in places.values())
         chosen = {n: p for n in self.rig.nodes if (p := self.order_obeyed(n))}
         if len(chosen) > 1:
             self.bad.append("loss %d: two first members: %s" % (number, chosen))
-        if forget and not chosen:
+        if must and not chosen:
             self.bad.append("loss %d: nobody was ordered to be the first" % number)
         for node, (uuid, seqno) in chosen.items():
             if places[node] != (uuid, seqno) or seqno < best:
@@ -154,8 +157,19 @@ class PowerLoss(chaos.Chaos):
     def whole(self):
         return all(self.state(n) == "3 Primary Synced" for n in self.rig.nodes)
 
+    def come_back(self, number, absent):
+        """Mail serves without who is absent, then it comes too. Who leads, and when mail served."""
+        self.boot([n for n in self.rig.nodes if n != absent])
+        leads = sut.wait_until(WELL_S, self.well) or ""
+        served = time.monotonic()
+        if absent and absent not in self.rig.off():
+            self.bad.append("loss %d: %s is on, which nobody ordered" % (number, absent))
+        if absent:
+            self.boot([absent])
+        return leads, served
+
     def lose(self, number):
-        forget = number % 2 == 1
+        kind = ROUNDS[(number - 1) % len(ROUNDS)]
         leader = self.leader()
         if self.first:
             self.first = False
@@ -166,12 +180,12 @@ class PowerLoss(chaos.Chaos):
                "note": "", "t": time.monotonic(), "w": time.time()}
         row["w_blow"] = row["w"]
         watch = Watch(self)
-        places = self.cut(forget)
+        nodes = self.dice.sample(self.rig.nodes, len(self.rig.nodes))
+        absent = nodes[0] if kind == "one absent" else None
+        places = self.cut(nodes, kind == "no views")
         booted = time.monotonic()
         watch.start()
-        self.boot()
-        row["to"] = sut.wait_until(WELL_S, self.well) or ""
-        served = time.monotonic() - booted
+        row["to"], served = self.come_back(number, absent)
         if not sut.wait_until(WHOLE_S, self.whole, pause=1):
             self.bad.append("loss %d: not whole again: %s" % (
                 number, {n: self.state(n) for n in self.rig.nodes}))
@@ -184,12 +198,13 @@ class PowerLoss(chaos.Chaos):
         row["w_end"] = time.time()
         row["rto_ms"], _, _ = ledger.outage(self.acks.read(), row["t"], time.monotonic())
         row["interrupted"] = True
-        first = self.judge_choice(number, places, forget)
+        first = self.judge_choice(number, places, kind != "with views")
         self.judge_rows(number)
         self.keep_row(row)
         print("%3d  %-12s first: %-16s at %s; mail %.1f s after the boot, led by %s; %d rows" % (
-            number, "no views" if forget else "with views", first,
-            " ".join("%s=%d" % (n, places[n][1]) for n in self.rig.nodes), served,
+            number, kind, first,
+            " ".join("%s=%d%s" % (n, places[n][1], " (absent)" if n == absent else "")
+                     for n in self.rig.nodes), served - booted,
             row["to"] or "-", len(self.rows.acked)), flush=True)
 
     def keep_row(self, row):
@@ -212,7 +227,7 @@ class PowerLoss(chaos.Chaos):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rig", required=True)
-    parser.add_argument("--faults", type=int, default=2)
+    parser.add_argument("--faults", type=int, default=len(ROUNDS))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dir", required=True)
     args = parser.parse_args()

@@ -118,7 +118,7 @@ static int begin(struct step *s)
                 return step_end(s, STEP_TEMPORARY,
                                 "where the data stands is not known until it is started once: "
                                 "docker start its " MEMBER_SERVICE ", and this again");
-        int r = galera_order(GALERA_SHARE, &p, clock_ms() + ORDER_VALID);
+        int r = galera_order(GALERA_SHARE, &p, d.member, clock_ms() + ORDER_VALID);
         if (r < 0)
                 return step_end_error(s, r, GALERA_SHARE);
         code = member_start(s);

@@ -23,7 +23,7 @@ enum {
 };
 
 struct outlook { /* the daemon's answer to `recover look` */
-        char bar[24], node[NAME], chosen[NAME], mine[8], lossy[8], claim[16];
+        char bar[24], node[NAME], chosen[NAME], mine[8], lossy[8], leap[8], claim[16];
         const char *rest; /* why a claim was lost, then a line per node */
 };
 
@@ -80,6 +80,7 @@ static int parse(const char *answer, struct outlook *o)
                                step_word(line, "chosen=", " ", o->chosen, sizeof o->chosen) < 0 ||
                                step_word(line, "mine=", " ", o->mine, sizeof o->mine) < 0 ||
                                step_word(line, "lossy=", " ", o->lossy, sizeof o->lossy) < 0 ||
+                               step_word(line, "leap=", " ", o->leap, sizeof o->leap) < 0 ||
                                step_word(line, "claim=", " ", o->claim, sizeof o->claim) < 0
                        ? -1
                        : 0;
@@ -93,6 +94,11 @@ static int look(struct step *s, struct order_talk *t, struct outlook *ret)
         if (r == EX_OK && parse(t->answer, ret) < 0)
                 return step_end(s, STEP_FAILED, "the daemon's answer makes no sense");
         return r;
+}
+
+static bool is_yes(const char *word)
+{
+        return strcmp(word, "yes") == 0;
 }
 
 static enum recover_bar bar_of(const struct outlook *o)
@@ -118,18 +124,14 @@ static int show_plan(struct step *s, const struct outlook *o)
                 step_note(s, "%.*s", (int)strcspn(line, "\n"), line);
         if (bar_of(o) == RECOVER_GO)
                 return step_end(s, STEP_DONE, "%s would be the first member%s", o->chosen,
-                                strcmp(o->lossy, "yes") == 0
-                                        ? "; this is NOT proven: commits may be lost"
-                                        : ": it has all that was committed");
+                                is_yes(o->lossy)  ? "; this is NOT proven: commits may be lost"
+                                : is_yes(o->leap) ? ": it has all but what who is away may have "
+                                                    "committed in its last moment"
+                                                  : ": it has all that was committed");
         return end_bar(s, o, STEP_TEMPORARY);
 }
 
 /* ---- the deed ---- */
-
-static bool is_mine(const struct outlook *o)
-{
-        return strcmp(o->mine, "yes") == 0;
-}
 
 /* All others yield, or not. 0: they do. */
 static int claim(struct step *s, struct order_talk *t, const struct galera_position *p)
@@ -155,39 +157,57 @@ static int claim(struct step *s, struct order_talk *t, const struct galera_posit
         return r;
 }
 
-static int agree(struct step *s, struct order_talk *t)
+/* What the first member's order is to say. 0, or an exit code and it was said. */
+static int agree(struct step *s, struct order_talk *t, struct galera_position *p, bool *leap)
 {
-        struct galera_position p;
         struct galera_data d;
         struct outlook o;
         int code = member_data(s, &d);
 
         if (code != 0)
                 return code;
-        if (!galera_data_position(&d, &p) || p.seqno < 0)
+        if (!galera_data_position(&d, p) || p->seqno < 0)
                 return step_end(s, STEP_TEMPORARY,
                                 "where its data stands changed while it was stopped");
-        code = claim(s, t, &p);
+        code = claim(s, t, p);
         if (code == 0)
                 code = look(s, t, &o);
         if (code != 0)
                 return code;
         /* who remembers us as a member does not know us while we are stopped: proven is proven */
-        if ((bar_of(&o) != RECOVER_GO && bar_of(&o) != RECOVER_UNPROVEN) || !is_mine(&o))
+        if ((bar_of(&o) != RECOVER_GO && bar_of(&o) != RECOVER_UNPROVEN) || !is_yes(o.mine))
                 return end_bar(s, &o, STEP_TEMPORARY);
-        int r = galera_order(GALERA_SHARE, &p, clock_ms() + ORDER_VALID);
+        *leap = is_yes(o.leap);
+        int r = galera_order(GALERA_SHARE, p, *leap, clock_ms() + ORDER_VALID);
         return r < 0 ? step_end_error(s, r, GALERA_SHARE) : 0;
+}
+
+static int tell_first(struct step *s, const struct galera_facts *f, const struct galera_position *p,
+                      bool leap)
+{
+        if (leap && f->last_committed < p->seqno + GALERA_LEAP)
+                return step_end(s, STEP_FAILED,
+                                "the database here is the first member again, but its galera-start "
+                                "is older than this hamon: on who is away now, hamon galera join "
+                                "--discard before its database may start");
+        return step_end(s, STEP_DONE,
+                        "the database here is the first member again, at %" PRId64
+                        "; the others join it by themselves%s",
+                        f->last_committed,
+                        leap ? ", with a full copy, for not all told where their data stands" : "");
 }
 
 /* Whatever came of the agreement, our member starts again: with the order, or as one that joins. */
 static int be_first(struct step *s, struct order_talk *t)
 {
         struct galera_facts f = { .reach = DB_UNKNOWN };
+        struct galera_position p;
+        bool leap = false;
         int code = member_stop_waiting(s);
 
         if (code != 0)
                 return code;
-        int agreed = agree(s, t);
+        int agreed = agree(s, t, &p, &leap);
         code = member_start(s);
         if (agreed != 0 || code != 0) {
                 galera_order_revoke(GALERA_SHARE);
@@ -198,10 +218,7 @@ static int be_first(struct step *s, struct order_talk *t)
         order_ask(t, "recover done");
         if (!up)
                 return step_end(s, STEP_TEMPORARY, "it is no first member yet");
-        return step_end(s, STEP_DONE,
-                        "the database here is the first member again, at %" PRId64
-                        "; the others join it by themselves",
-                        f.last_committed);
+        return tell_first(s, &f, &p, leap);
 }
 
 static int let_it(struct step *s, struct order_talk *t, const struct outlook *o)
@@ -279,7 +296,7 @@ int galera_recover_run(struct step *s)
                 if (s->flags & STEP_PLAN)
                         return show_plan(s, &o);
                 if (bar == RECOVER_GO)
-                        return is_mine(&o) ? be_first(s, &t) : let_it(s, &t, &o);
+                        return is_yes(o.mine) ? be_first(s, &t) : let_it(s, &t, &o);
                 if (bar == RECOVER_NEEDLESS)
                         return join_them(s, &o);
                 bool waited = clock_ms() - began >= (msec_t)PATIENCE || (s->flags & STEP_AUTO);

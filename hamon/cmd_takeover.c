@@ -286,21 +286,14 @@ static int check_names(struct step *s, const char *flag, const char *list)
 
 static int without_quorum(struct step *s, const struct seen *seen)
 {
-        bool runs = strcmp(seen->database, "silent") != 0;
-
-        step_note(s, "the others are fenced: see that they stay off. Now the database, by hand:");
-        if (!runs)
-                step_note(s, "  it does not answer here. Start it; if it waits for the others, set "
-                             "safe_to_bootstrap: 1 in its grastate.dat and start it with "
-                             "--wsrep-new-cluster");
-        step_note(s, "  what the others committed last and this one has not is lost. Where their "
-                     "disks can be read, compare: mariadbd --wsrep-recover there, "
-                     "wsrep_last_committed here; go on where it is highest");
-        if (runs)
-                step_note(s, "  SET GLOBAL wsrep_provider_options='pc.bootstrap=YES';");
-        return step_end(s, STEP_TEMPORARY,
-                        "%s; once it is bootstrapped (hamon status: galera up), the same command "
-                        "again",
+        step_note(s, "the others are fenced: see that they stay off. Now the database:");
+        if (strcmp(seen->database, "silent") == 0)
+                step_note(s, "  hamon stack start --only mysql-mailcow   (it does not answer here)");
+        step_note(s, "  hamon galera recover --plan");
+        step_note(s, "  hamon galera recover --accept-loss   (what the others committed last and "
+                     "this one has not is lost; where their disks can be read, mariadbd "
+                     "--wsrep-recover there says more)");
+        return step_end(s, STEP_TEMPORARY, "%s; once it is there, the same command again",
                         BARS[BAR_NO_QUORUM].sentence);
 }
 

@@ -234,7 +234,7 @@ bool galera_data_position(const struct galera_data *d, struct galera_position *r
 
 /* ---- orders ---- */
 
-int galera_order(const char *share, const struct galera_position *p, msec_t until)
+int galera_order(const char *share, const struct galera_position *p, bool leap, msec_t until)
 {
         CLEANUP(buf_done) struct buf text = BUF(1024);
         char boot[WORD], path[PATH_MAX];
@@ -247,6 +247,8 @@ int galera_order(const char *share, const struct galera_position *p, msec_t unti
                 return -errno;
         buf_addf(&text, "order=bootstrap\nboot=%s\nuntil=%" PRId64 "\nuuid=%s\nseqno=%" PRId64 "\n",
                  boot, (int64_t)until / 1000, p->uuid, p->seqno);
+        if (leap && p->seqno >= 0 && p->seqno <= INT64_MAX - GALERA_LEAP)
+                buf_addf(&text, "onward=%" PRId64 "\n", p->seqno + GALERA_LEAP);
         snprintf(path, sizeof path, "%s/order", share);
         r = make_parents(path);
         return r < 0 ? r : write_file_atomic(path, 0600, buf_str(&text), text.len);

@@ -54,8 +54,12 @@ int galera_data_read(const char *dir, const char *share, struct galera_data *ret
 bool galera_data_position(const struct galera_data *d, struct galera_position *ret);
 
 /* The order to be the first member, for the next start before `until` (clock_ms()) of this boot. It
- * replaces an older one, and what became of that. */
-int galera_order(const char *share, const struct galera_position *p, msec_t until);
+ * replaces an older one, and what became of that. `leap`: whoever is away may have other commits
+ * under the numbers that come next; they count on from GALERA_LEAP above, and it gets a full copy
+ * (core/recover.h). */
+int galera_order(const char *share, const struct galera_position *p, bool leap, msec_t until);
+/* More commits than a cluster makes while a member is away: decades at Mailcow's few a second. */
+#define GALERA_LEAP INT64_C(1000000000)
 /* Is there still one? What became of the last: "obeyed …", "refused …", "" = nothing. */
 bool galera_ordered(const char *share);
 void galera_outcome(const char *share, char *ret, size_t size);

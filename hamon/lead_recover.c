@@ -441,8 +441,9 @@ static void tell(const struct lead *l, bool accept_loss, struct buf *out)
                 no = g->others[i].no;
         buf_addf(out, "ok bar=%s node=%s chosen=%s", RECOVERS[p.bar].name,
                  name_of(l, p.culprit, &scratch), p.chosen < count(l) ? "" : "none");
-        buf_addf(out, "%s mine=%s lossy=%s claim=%s\nclaim %s\n", name_of(l, p.chosen, &scratch),
-                 p.chosen == me(l) ? "yes" : "no", p.lossy ? "yes" : "no", CLAIMS[g->claim],
+        buf_addf(out, "%s mine=%s lossy=%s leap=%s claim=%s\nclaim %s\n",
+                 name_of(l, p.chosen, &scratch), p.chosen == me(l) ? "yes" : "no",
+                 p.lossy ? "yes" : "no", p.leap ? "yes" : "no", CLAIMS[g->claim],
                  g->claim == CLAIM_LOST && !*no ? "not all of them answered" : no);
         for (size_t i = 0; i < count(l); i++) {
                 buf_addf(out, "node name=%s known=%s fenced=%s ", name_of(l, i, &scratch),

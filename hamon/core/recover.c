@@ -184,6 +184,7 @@ void recover_decide(const struct recover_node *v, size_t n, bool accept_loss,
         for (size_t i = 0; i < n; i++)
                 n_known += v[i].known;
         p.lossy = n_known * 2 <= n || unplaced < n || !is_proven(v, n, n_known);
+        p.leap = n_known < n || unplaced < n;
         if (primary < n)
                 stop(&p, RECOVER_NEEDLESS, primary);
         if (unfenced < n)

@@ -50,6 +50,9 @@ struct recover_plan {
         size_t culprit; /* n = none */
         size_t chosen;  /* the most advanced of those that tell; n = none */
         bool lossy;     /* only accepted, not proven */
+        bool leap;      /* not all tell where their data stands: whoever is missing may have other
+                           commits under the numbers that come next, and Galera would take them for
+                           ours. So we count on from far above, and it gets a full copy. */
 };
 
 /* `accept_loss`: a person takes an unproven choice; it never allows a second component. */

@@ -184,21 +184,27 @@ static void test_orders(void **unused)
 
         (void)unused;
         snprintf(share, sizeof share, "%s/share", tmp.path);
-        assert_int_equal(galera_order(share, &p, 61500), 0);
+        assert_int_equal(galera_order(share, &p, false, 61500), 0);
         assert_true(galera_ordered(share));
         snprintf(path, sizeof path, "%s/order", share);
         assert_int_equal(read_file(path, 1024, &text, NULL), 0);
         assert_non_null(strstr(text, "order=bootstrap\nboot="));
         assert_non_null(strstr(text, "\nuntil=61\nuuid=" A "\nseqno=42\n"));
+        assert_null(strstr(text, "onward"));
         galera_outcome(share, said, sizeof said);
         assert_string_equal(said, "");
         snprintf(path, sizeof path, "%s/outcome", share);
         assert_int_equal(write_file_atomic(path, 0600, "refused it came late\n", 21), 0);
         galera_outcome(share, said, sizeof said);
         assert_string_equal(said, "refused it came late");
-        assert_int_equal(galera_order(share, &p, 1), 0);
+        assert_int_equal(galera_order(share, &p, true, 1), 0);
         galera_outcome(share, said, sizeof said);
         assert_string_equal(said, ""); /* that was of an older order */
+        free(text);
+        text = NULL;
+        snprintf(path, sizeof path, "%s/order", share);
+        assert_int_equal(read_file(path, 1024, &text, NULL), 0);
+        assert_non_null(strstr(text, "\nseqno=42\nonward=1000000042\n"));
         galera_order_revoke(share);
         assert_false(galera_ordered(share));
 }

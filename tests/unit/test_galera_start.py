@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """templates/container/galera-start with doubles of what it starts, and once with a real mariadbd."""
+import contextlib
 import os
 import re
 import shutil
@@ -18,6 +19,9 @@ MARIADBD = """#!/bin/sh
 [ -e "$DOUBLE/broken" ] && { echo "InnoDB: no" >&2; exit 1; }
 echo "2026-11-28 [Note] WSREP: Recovered position: $(cat "$DOUBLE/position")" >&2
 """
+WSREP = ["--wsrep-on=1", "--wsrep-provider=/usr/lib/galera/libgalera_smm.so", "--binlog-format=ROW",
+         "--innodb-buffer-pool-size=8M", "--wsrep-cluster-address=gcomm://",
+         "--wsrep-provider-options=gmcast.listen_addr=tcp://127.0.0.1:0"]
 ENTRY = '#!/bin/sh\nprintf "%s\\n" "$@" >"$DOUBLE/started"\n'
 
 
@@ -107,6 +111,13 @@ class GaleraStart(unittest.TestCase):
         self.assertEqual(self.shared("outcome"), f"obeyed {UUID}:42\n")
         self.assertEqual(self.start()[1], ["mariadbd", f"--wsrep-start-position={UUID}:42"], "it serves once")
 
+    def test_the_numbers_leap(self):
+        self.member()
+        self.order(onward=1000000042)
+        _, words = self.start()
+        self.assertEqual(words, ["mariadbd", "--wsrep-new-cluster", f"--wsrep-start-position={UUID}:1000000042"])
+        self.assertEqual(self.shared("outcome"), f"obeyed {UUID}:42\n")
+
     def test_orders_that_are_refused(self):
         cases = {
             "before the last boot": {"boot": OTHER},
@@ -115,6 +126,8 @@ class GaleraStart(unittest.TestCase):
             "another position": {"seqno": 41},
             "another cluster": {"uuid": OTHER},
             "something else": {"order": "dance"},
+            "on from below": {"onward": 42},
+            "on from nowhere": {"onward": "4x"},
         }
         self.member()
         for name, words in cases.items():
@@ -167,43 +180,54 @@ class GaleraStart(unittest.TestCase):
         self.assertEqual(self.start("bash", "-c", "true")[1], ["bash", "-c", "true"])
         self.assertEqual(self.start("--help")[1][:2], ["mariadbd", "--help"])
 
-    def test_a_real_one(self):
-        """Real InnoDB files, written by a member of one, which is killed: the position is its last commit."""
-        user = ["--user=mysql"] if os.getuid() == 0 else []
-        self.dir.chmod(0o755)
-        if user:
-            shutil.chown(self.data, "mysql")
-        subprocess.run(["mariadb-install-db", f"--datadir={self.data}", "--skip-test-db", *user], check=True,
-                       capture_output=True, timeout=120)
-        lib = "/usr/lib/galera/libgalera_smm.so"
-        (self.bin / "mariadbd").unlink()
-        wsrep = ["--wsrep-on=1", f"--wsrep-provider={lib}", "--binlog-format=ROW", "--innodb-buffer-pool-size=8M",
-                 "--wsrep-cluster-address=gcomm://", "--wsrep-provider-options=gmcast.listen_addr=tcp://127.0.0.1:0"]
+    @contextlib.contextmanager
+    def served(self, *words):
+        """A real member of one, which is killed in the end: a function that asks it."""
+        sql = ["mariadb", f"--socket={self.data}/s", "-uroot", "-N", "-e"]
         with (self.dir / "log").open("w") as log:
-            server = subprocess.Popen(["mariadbd", "--no-defaults", f"--datadir={self.data}", *user, *wsrep,
-                                       f"--socket={self.data}/s", "--skip-networking", "--wsrep-new-cluster"],
+            server = subprocess.Popen(["/usr/sbin/mariadbd", "--no-defaults", f"--datadir={self.data}", *self.user,
+                                       *WSREP, f"--socket={self.data}/s", "--skip-networking", *words],
                                       stdout=subprocess.DEVNULL, stderr=log)
         try:
-            sql = ["mariadb", f"--socket={self.data}/s", "-uroot", "-N", "-e"]
             for _ in range(600):
                 if subprocess.run([*sql, "select 1"], capture_output=True).returncode == 0:
                     break
                 self.assertIsNone(server.poll(), (self.dir / "log").read_text())
                 subprocess.run(["sleep", "0.1"], check=True)
-            subprocess.run([*sql, "create database d; create table d.t (i int primary key);"
-                            "insert into d.t values (1); insert into d.t values (2)"], check=True)
-            said = subprocess.run([*sql, "show status like 'wsrep_last_committed'"], check=True,
-                                  capture_output=True, text=True).stdout.split()[1]
+            yield lambda text: subprocess.run([*sql, text], check=True, capture_output=True, text=True).stdout
         finally:
             server.kill()
             server.wait()
+
+    def test_a_real_one(self):
+        """Real InnoDB files, written by a member of one, which is killed: the position is its last commit. And
+        where an order says that the numbers leap, they do, and are on disk."""
+        self.user = ["--user=mysql"] if os.getuid() == 0 else []
+        self.dir.chmod(0o755)
+        if self.user:
+            shutil.chown(self.data, "mysql")
+        subprocess.run(["mariadb-install-db", f"--datadir={self.data}", "--skip-test-db", *self.user], check=True,
+                       capture_output=True, timeout=120)
+        last = "show status like 'wsrep_last_committed'"
+        with self.served("--wsrep-new-cluster") as ask:
+            ask("create database d; create table d.t (i int primary key);"
+                "insert into d.t values (1); insert into d.t values (2)")
+            said = ask(last).split()[1]
         self.assertRegex((self.data / "grastate.dat").read_text(), r"seqno: +-1")
         # the double of the option file that the image has
-        self.double("mariadbd", f"#!/bin/sh\nexec /usr/sbin/mariadbd --no-defaults \"$@\" --wsrep-on=1 "
-                                f"--wsrep-provider={lib} --binlog-format=ROW --innodb-buffer-pool-size=8M --wsrep-cluster-address=gcomm://\n")
+        self.double("mariadbd", f"#!/bin/sh\nexec /usr/sbin/mariadbd --no-defaults \"$@\" {' '.join(WSREP)}\n")
         done, words = self.start()
         self.assertIsNotNone(words, done.stderr)
-        self.assertTrue(re.fullmatch(r"--wsrep-start-position=[0-9a-f-]{36}:" + said, words[-1]), (words, said))
+        found = re.fullmatch(r"--wsrep-start-position=([0-9a-f-]{36}):" + said, words[-1])
+        self.assertTrue(found, (words, said))
+
+        self.order(uuid=found[1], seqno=said, onward=int(said) + 1000000000)
+        words = self.start()[1]
+        with self.served(*words[1:]) as ask:
+            ask("insert into d.t values (3)")
+            self.assertGreater(int(ask(last).split()[1]), int(said) + 1000000000)
+            leapt = ask(last).split()[1]
+        self.assertEqual(self.start()[1][-1], f"--wsrep-start-position={found[1]}:{leapt}")
 
 
 if __name__ == "__main__":

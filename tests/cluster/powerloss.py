@@ -5,10 +5,12 @@ written; then all boot. Called by the script "powerloss".
 While they are off the test looks by itself where each node's data stands: `mariadbd --wsrep-recover` on a
 copy. Whoever became the first member by an order of hamon must have stood highest; at most one may have;
 never are two nodes each the only member of a Primary component; each row whose INSERT was acknowledged is
-there afterwards, on every node; mail serves again by itself, and nothing of it is lost.
+there afterwards; all nodes have the same rows; mail serves again by itself, and nothing of it is lost.
 
-Three kinds of round, in turn: the memberships that Galera kept are lost too, so that hamon has to choose;
-they are kept; they are kept, and the node that was cut first stays off until mail serves without it.
+Four kinds of round, in turn: the memberships that Galera kept are lost too, so that hamon has to choose;
+they are kept; one node stays off until mail serves without it, and has rows on its disk that the others
+had only in memory, which is Galera's limit: they are lost, and must not live on there beside others; one
+node stays off that has no more than the others.
 """
 import argparse
 import glob
@@ -28,7 +30,8 @@ SOCKET = "/var/lib/docker/volumes/mailcowdockerized_mysql-socket-vol-1/_data/mys
 DATA = "docker/volumes/mailcowdockerized_mysql-vol-1/_data"
 PROVIDER = "/usr/lib/galera/libgalera_smm.so"
 STAGGER_S, WELL_S, WHOLE_S = 2.0, 300, 180
-ROUNDS = ("no views", "with views", "one absent")
+ROUNDS = ("no views", "with views", "absent ahead", "one absent")
+AHEAD, AHEAD_S = 3, 20
 STATE = ("SELECT GROUP_CONCAT(variable_value ORDER BY variable_name SEPARATOR ' ') FROM "
          "information_schema.global_status WHERE variable_name IN ('WSREP_CLUSTER_SIZE',"
          "'WSREP_CLUSTER_STATUS','WSREP_LOCAL_STATE_COMMENT')")
@@ -115,6 +118,21 @@ class PowerLoss(chaos.Chaos):
                          "CREATE TABLE IF NOT EXISTS powerloss.t (n INT PRIMARY KEY)")
         self.rows.start()
 
+    def run_ahead(self, leader):
+        """Rows on the leader's disk that the others have only got: how many were acknowledged before."""
+        lock = "{ echo 'FLUSH TABLES WITH READ LOCK;'; sleep 60; } | mariadb -uroot --socket=" + SOCKET
+        others = [n for n in self.rig.nodes if n != leader]
+        before = len(self.rows.acked)
+        for node in others:
+            self.rig.on(node, "sh", "-c", "(%s) >/dev/null 2>&1 &" % lock)
+        if not sut.wait_until(AHEAD_S, lambda: all(self.waiting(n) >= AHEAD for n in others)):
+            self.bad.append("the others keep up: nothing is ahead")
+        return before
+
+    def waiting(self, node):
+        _, text = self.sql(node, "SHOW STATUS LIKE 'wsrep_local_recv_queue'")
+        return int((text.split() or ["0"])[-1])
+
     def cut(self, nodes, forget):
         """All off, at a random moment; where does the data stand?"""
         self.rows.node = None
@@ -133,8 +151,8 @@ class PowerLoss(chaos.Chaos):
             self.rig.ask("fault", "boot", node)
             time.sleep(self.dice.uniform(0, 2))
 
-    def judge_choice(self, number, places, must):
-        best = max(seqno for _, seqno in places.values())
+    def judge_choice(self, number, places, absent, must):
+        best = max(seqno for node, (_, seqno) in places.items() if node != absent)
         chosen = {n: p for n in self.rig.nodes if (p := self.order_obeyed(n))}
         if len(chosen) > 1:
             self.bad.append("loss %d: two first members: %s" % (number, chosen))
@@ -145,14 +163,23 @@ class PowerLoss(chaos.Chaos):
                 self.bad.append("loss %d: chose %s at %d, of %s" % (number, node, seqno, places))
         return ",".join(chosen) or "found each other"
 
-    def judge_rows(self, number):
-        wanted = set(self.rows.acked)
+    def judge_rows(self, number, safe):
+        """`safe` rows, the first that were acknowledged, are surely on more disks than one."""
+        rows = {}
         for node in self.rig.nodes:
             _, text = self.sql(node, "SELECT n FROM powerloss.t")
-            lost = wanted - {int(n) for n in text.split() if n.isdigit()}
+            rows[node] = {int(n) for n in text.split() if n.isdigit()}
+            lost = set(self.rows.acked[:safe]) - rows[node]
             if lost:
                 self.bad.append("loss %d: %s lacks %d rows: %s" % (
                     number, node, len(lost), sorted(lost)[:5]))
+        odd = set.union(*rows.values()) - set.intersection(*rows.values())
+        if odd:
+            self.bad.append("loss %d: not all nodes have the same: %s" % (
+                number, {n: sorted(r & odd)[:5] for n, r in rows.items()}))
+        gone = set(self.rows.acked) - set.union(*rows.values())
+        self.rows.acked = [n for n in self.rows.acked if n not in gone]
+        return len(gone)
 
     def whole(self):
         return all(self.state(n) == "3 Primary Synced" for n in self.rig.nodes)
@@ -169,7 +196,7 @@ class PowerLoss(chaos.Chaos):
         return leads, served
 
     def lose(self, number):
-        kind = ROUNDS[(number - 1) % len(ROUNDS)]
+        kind = self.args.only or ROUNDS[(number - 1) % len(ROUNDS)]
         leader = self.leader()
         if self.first:
             self.first = False
@@ -181,7 +208,8 @@ class PowerLoss(chaos.Chaos):
         row["w_blow"] = row["w"]
         watch = Watch(self)
         nodes = self.dice.sample(self.rig.nodes, len(self.rig.nodes))
-        absent = nodes[0] if kind == "one absent" else None
+        absent = {"absent ahead": leader, "one absent": nodes[0]}.get(kind)
+        safe = self.run_ahead(leader) if kind == "absent ahead" else None
         places = self.cut(nodes, kind == "no views")
         booted = time.monotonic()
         watch.start()
@@ -198,14 +226,17 @@ class PowerLoss(chaos.Chaos):
         row["w_end"] = time.time()
         row["rto_ms"], _, _ = ledger.outage(self.acks.read(), row["t"], time.monotonic())
         row["interrupted"] = True
-        first = self.judge_choice(number, places, kind != "with views")
-        self.judge_rows(number)
+        first = self.judge_choice(number, places, absent if safe else None, kind != "with views")
+        gone = self.judge_rows(number, safe)
+        if safe and not gone:
+            self.bad.append("loss %d: nothing was ahead, so this round proves nothing" % number)
         self.keep_row(row)
-        print("%3d  %-12s first: %-16s at %s; mail %.1f s after the boot, led by %s; %d rows" % (
+        print("%3d  %-12s first: %-16s at %s; mail %.1f s after the boot, led by %s; %d rows%s" % (
             number, kind, first,
             " ".join("%s=%d%s" % (n, places[n][1], " (absent)" if n == absent else "")
                      for n in self.rig.nodes), served - booted,
-            row["to"] or "-", len(self.rows.acked)), flush=True)
+            row["to"] or "-", len(self.rows.acked),
+            ", %d only on %s are gone" % (gone, absent) if gone else ""), flush=True)
 
     def keep_row(self, row):
         self.struck.append(row)
@@ -229,9 +260,10 @@ def main():
     parser.add_argument("--rig", required=True)
     parser.add_argument("--faults", type=int, default=len(ROUNDS))
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=ROUNDS, help="rounds of this kind alone")
     parser.add_argument("--dir", required=True)
     args = parser.parse_args()
-    args.sut, args.only, args.times = "hamon", "", None
+    args.sut, args.times = "hamon", None
     return chaos.carry_out(PowerLoss(args))
 
 

@@ -186,12 +186,13 @@ static int tell_first(struct step *s, const struct galera_facts *f, const struct
                       bool leap)
 {
         if (leap && f->last_committed < p->seqno + GALERA_LEAP)
-                return step_end(s, STEP_FAILED,
-                                "the database here is the first member again, but its numbers go on "
-                                "at %" PRId64 " and not from far above: its galera-start is older "
-                                "than this hamon? Whoever is away must not come back with its old "
-                                "data: there, hamon galera join --discard",
-                                f->last_committed);
+                return step_end(
+                        s, STEP_FAILED,
+                        "the database here is the first member again, but its numbers go on "
+                        "at %" PRId64 " and not from far above: its galera-start is older "
+                        "than this hamon? Whoever is away must not come back with its old "
+                        "data: there, hamon galera join --discard",
+                        f->last_committed);
         return step_end(s, STEP_DONE,
                         "the database here is the first member again, at %" PRId64
                         "; the others join it by themselves%s",

@@ -288,7 +288,8 @@ static int without_quorum(struct step *s, const struct seen *seen)
 {
         step_note(s, "the others are fenced: see that they stay off. Now the database:");
         if (strcmp(seen->database, "silent") == 0)
-                step_note(s, "  hamon stack start --only mysql-mailcow   (it does not answer here)");
+                step_note(s,
+                          "  hamon stack start --only mysql-mailcow   (it does not answer here)");
         step_note(s, "  hamon galera recover --plan");
         step_note(s, "  hamon galera recover --accept-loss   (what the others committed last and "
                      "this one has not is lost; where their disks can be read, mariadbd "

@@ -7,10 +7,11 @@ copy. Whoever became the first member by an order of hamon must have stood highe
 never are two nodes each the only member of a Primary component; each row whose INSERT was acknowledged is
 there afterwards; all nodes have the same rows; mail serves again by itself, and nothing of it is lost.
 
-Four kinds of round, in turn: the memberships that Galera kept are lost too, so that hamon has to choose;
-they are kept; one node stays off until mail serves without it, and has rows on its disk that the others
-had only in memory, which is Galera's limit: they are lost, and must not live on there beside others; one
-node stays off that has no more than the others.
+Kinds of round, in turn: the memberships that Galera kept are lost too, so that hamon has to choose; they are
+kept; one node stays off until mail serves without it, and has rows on its disk that the others had only in
+memory, which is Galera's limit: they are lost, and must not live on there beside others; two nodes are cut
+for good, and on the one that is left somebody does what docs/runbook.md says; one node stays off that has
+no more than the others.
 """
 import argparse
 import glob
@@ -30,8 +31,9 @@ SOCKET = "/var/lib/docker/volumes/mailcowdockerized_mysql-socket-vol-1/_data/mys
 DATA = "docker/volumes/mailcowdockerized_mysql-vol-1/_data"
 PROVIDER = "/usr/lib/galera/libgalera_smm.so"
 STAGGER_S, WELL_S, WHOLE_S = 2.0, 300, 180
-ROUNDS = ("no views", "with views", "absent ahead", "one absent")
+ROUNDS = ("no views", "with views", "absent ahead", "one is left", "one absent")
 AHEAD, AHEAD_S = 3, 20
+SILENT_S, BY_HAND_S = 60, 180
 STATE = ("SELECT GROUP_CONCAT(variable_value ORDER BY variable_name SEPARATOR ' ') FROM "
          "information_schema.global_status WHERE variable_name IN ('WSREP_CLUSTER_SIZE',"
          "'WSREP_CLUSTER_STATUS','WSREP_LOCAL_STATE_COMMENT')")
@@ -151,6 +153,18 @@ class PowerLoss(chaos.Chaos):
             self.rig.ask("fault", "boot", node)
             time.sleep(self.dice.uniform(0, 2))
 
+    def by_hand(self, number, left, away):
+        """docs/runbook.md, "One of three is left"."""
+        force = ["hamon", "takeover", "--force", "--fence", ",".join(away)]
+        recover = ["hamon", "galera", "recover", "--accept-loss"]
+        if not sut.wait_until(SILENT_S, lambda: " ".join(recover) in self.rig.on(left, *force, seconds=60)[1],
+                              pause=2):
+            self.bad.append("loss %d: takeover does not say what is to be done" % number)
+        for command in (recover, force):
+            code, text = self.rig.on(left, *command, seconds=BY_HAND_S)
+            if code:
+                self.bad.append("loss %d: %s: %d, %s" % (number, " ".join(command), code, text.strip()[-300:]))
+
     def judge_choice(self, number, places, absent, must):
         best = max(seqno for node, (_, seqno) in places.items() if node != absent)
         chosen = {n: p for n in self.rig.nodes if (p := self.order_obeyed(n))}
@@ -159,7 +173,7 @@ class PowerLoss(chaos.Chaos):
         if must and not chosen:
             self.bad.append("loss %d: nobody was ordered to be the first" % number)
         for node, (uuid, seqno) in chosen.items():
-            if places[node] != (uuid, seqno) or seqno < best:
+            if places.get(node, (uuid, seqno)) != (uuid, seqno) or seqno < best:
                 self.bad.append("loss %d: chose %s at %d, of %s" % (number, node, seqno, places))
         return ",".join(chosen) or "found each other"
 
@@ -184,15 +198,17 @@ class PowerLoss(chaos.Chaos):
     def whole(self):
         return all(self.state(n) == "3 Primary Synced" for n in self.rig.nodes)
 
-    def come_back(self, number, absent):
-        """Mail serves without who is absent, then it comes too. Who leads, and when mail served."""
-        self.boot([n for n in self.rig.nodes if n != absent])
+    def come_back(self, number, off, away):
+        """Mail serves without who is away, then they come too. Who leads, and when mail served."""
+        self.boot([n for n in off if n not in away])
+        left = [n for n in self.rig.nodes if n not in off]
+        if left:
+            self.by_hand(number, left[0], away)
         leads = sut.wait_until(WELL_S, self.well) or ""
         served = time.monotonic()
-        if absent and absent not in self.rig.off():
-            self.bad.append("loss %d: %s is on, which nobody ordered" % (number, absent))
-        if absent:
-            self.boot([absent])
+        if not set(away) <= set(self.rig.off()):
+            self.bad.append("loss %d: of %s one is on, which nobody ordered" % (number, away))
+        self.boot(away)
         return leads, served
 
     def lose(self, number):
@@ -208,12 +224,13 @@ class PowerLoss(chaos.Chaos):
         row["w_blow"] = row["w"]
         watch = Watch(self)
         nodes = self.dice.sample(self.rig.nodes, len(self.rig.nodes))
-        absent = {"absent ahead": leader, "one absent": nodes[0]}.get(kind)
+        off = nodes[:2] if kind == "one is left" else nodes
+        away = {"absent ahead": [leader], "one absent": nodes[:1], "one is left": off}.get(kind, [])
         safe = self.run_ahead(leader) if kind == "absent ahead" else None
-        places = self.cut(nodes, kind == "no views")
+        places = self.cut(off, kind == "no views")
         booted = time.monotonic()
         watch.start()
-        row["to"], served = self.come_back(number, absent)
+        row["to"], served = self.come_back(number, off, away)
         if not sut.wait_until(WHOLE_S, self.whole, pause=1):
             self.bad.append("loss %d: not whole again: %s" % (
                 number, {n: self.state(n) for n in self.rig.nodes}))
@@ -226,17 +243,17 @@ class PowerLoss(chaos.Chaos):
         row["w_end"] = time.time()
         row["rto_ms"], _, _ = ledger.outage(self.acks.read(), row["t"], time.monotonic())
         row["interrupted"] = True
-        first = self.judge_choice(number, places, absent if safe else None, kind != "with views")
+        first = self.judge_choice(number, places, leader if safe else None, kind != "with views")
         gone = self.judge_rows(number, safe)
         if safe and not gone:
             self.bad.append("loss %d: nothing was ahead, so this round proves nothing" % number)
         self.keep_row(row)
         print("%3d  %-12s first: %-16s at %s; mail %.1f s after the boot, led by %s; %d rows%s" % (
             number, kind, first,
-            " ".join("%s=%d%s" % (n, places[n][1], " (absent)" if n == absent else "")
-                     for n in self.rig.nodes), served - booted,
+            " ".join("%s=%d%s" % (n, places[n][1], " (away)" if n in away else "")
+                     for n in sorted(places)), served - booted,
             row["to"] or "-", len(self.rows.acked),
-            ", %d only on %s are gone" % (gone, absent) if gone else ""), flush=True)
+            ", %d only on %s are gone" % (gone, leader) if gone else ""), flush=True)
 
     def keep_row(self, row):
         self.struck.append(row)

@@ -13,8 +13,8 @@ enum type { T_TEXT, T_BOOL, T_U64, T_I64, T_U32, T_AGE, T_LEVEL, T_PHASE, T_SOUR
 
 struct field {
         const char *name;
-        enum type type;
         size_t offset, size;
+        enum type type;
         bool later; /* the file of an older hamon has none: 0 then */
 };
 

@@ -133,8 +133,8 @@ static bool take_field(const struct field *f, const cJSON *o, msec_t then, void 
         const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, f->name);
         int64_t number = 0;
 
-        if (!v && f->later)
-                return true;
+        if (!v)
+                return f->later;
         if (f->type == T_TEXT) {
                 if (cJSON_IsString(v))
                         alert_copy(at, f->size, v->valuestring);

@@ -74,9 +74,9 @@ static int read_token(char *dst, size_t size)
         if (terminal) {
                 quiet = old;
                 quiet.c_lflag &= ~(tcflag_t)ECHO;
+                tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet); /* then ask: who is quick is not seen */
                 fputs("The new token (it is not shown)? ", stderr);
                 fflush(stderr);
-                tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
         }
         setvbuf(stdin, NULL, _IONBF, 0); /* no copy stays in a buffer */
         bool got = fgets(dst, (int)size, stdin) != NULL;

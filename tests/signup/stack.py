@@ -5,6 +5,7 @@ import html
 import json
 import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -145,8 +146,13 @@ class Stack:
         with open(self.dir + "/site.signup.custom", "w", encoding="utf-8") as f:
             f.write(text.replace(want, f"set $signup {where or f'unix:{self.dir}/{i}.sock'};"))
         if reload:
-            self.nginx.send_signal(1)
-            time.sleep(0.5)
+            old = self.workers()
+            self.nginx.send_signal(signal.SIGHUP)
+            wait_for("nginx's new workers, and the end of the old ones",
+                     lambda: (now := self.workers()) and not now & old)
+
+    def workers(self):
+        return set(subprocess.run(["pgrep", "-P", str(self.nginx.pid)], stdout=subprocess.PIPE, check=False).stdout.split())
 
     def log(self, i=0):
         with open(f"{self.dir}/signup{i}.log", encoding="utf-8") as f:

@@ -4,7 +4,8 @@
  *
  * What proves the choice: every node tells where its data stands; or the last memberships (views)
  * that crashed members remember, if those who are missing were too few to go on in any of them.
- * What a missing one wrote in its last moment, and the others had in memory only, is lost (`leap`). */
+ * What a missing one wrote in its last moment, and the others had in memory only, is lost (`leap`).
+ */
 #pragma once
 
 #include <stdbool.h>

@@ -240,8 +240,8 @@ static void live(struct life *l)
         }
 }
 
-/* R: whatever happened, an unaccepted choice has all that was ever acknowledged; or but for the last
- * few commits of who is away, and then it leaps. */
+/* R: whatever happened, an unaccepted choice has all that was ever acknowledged; or but for the
+ * last few commits of who is away, and then it leaps. */
 static void test_nothing_is_lost(void **unused)
 {
         size_t gone = 0, with_absent = 0, behind = 0;

@@ -172,12 +172,14 @@ static int make_room(struct step *s, const struct galera_data *d)
 }
 
 /* R: a copy that comes in is not cut off: its member would be killed at the end of its time, and a
- * large database be copied from the beginning. One with nothing yet is about to ask for it. */
-static bool is_copying(struct step *s, const struct galera_data *d)
+ * large database be copied from the beginning. One with nothing yet is about to ask for it. Who has
+ * left the group waits for nothing any more. */
+static bool is_copying(struct step *s, const struct galera_facts *f, const struct galera_data *d)
 {
         bool nothing = !d->there && !d->member;
 
-        return !(s->flags & STEP_DISCARD) && (d->unusable || nothing) && member_runs(s);
+        return !(s->flags & STEP_DISCARD) && !galera_has_left(f) && (d->unusable || nothing) &&
+               member_runs(s);
 }
 
 static int start_anew(struct step *s, const struct galera_data *d)
@@ -203,7 +205,7 @@ static int join_run(struct step *s)
         int code = somebody_else(s);
         if (code == 0)
                 code = member_data(s, &d);
-        if (code == 0 && is_copying(s, &d))
+        if (code == 0 && is_copying(s, &f, &d))
                 step_note(s, MEMBER_SERVICE " runs: the copy that comes in is waited for");
         else if (code == 0)
                 code = start_anew(s, &d);

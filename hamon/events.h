@@ -24,13 +24,13 @@ enum event_kind {
         EVENT_STEP,        /* one step of it said something; took: since the hook began */
         EVENT_VERDICT,     /* from, to: fit, unfit, unknown; reason: of REASONS[] */
         EVENT_VRRP,        /* to: master, backup, … */
-        EVENT_GALERA,      /* to: what became of our component */
         EVENT_PEER,        /* from: the node; to: what it did */
         EVENT_GUARD,       /* to: armed, off, fenced */
         EVENT_GAP,         /* the node, or the daemon, was frozen; took */
         EVENT_REPAIR,      /* from: a service that hangs; to: begun, helped, failed */
         EVENT_START_AGAIN, /* from: a service that Docker left stopped; to: helped, failed; took */
         EVENT_RELOAD,      /* from: who remembers that the database was away; to: done, failed */
+        EVENT_REJOIN,      /* from: a database that left its group; to: begun, helped, failed */
         EVENT_ORDER,       /* to: switchover, ack, maintenance, … */
         EVENT_ALERT,       /* to: of HA_ALERTS[] */
         EVENT_NOW,         /* none: how it is now, the last line of the answer to `why` */

@@ -19,6 +19,7 @@ enum {
         LOOK_EVERY = 250,
         OBEY_MS = 60000, /* until galera-start has taken an order away */
         SAY_MS = 15000,
+        LEFT_MS = 10000,
 };
 
 /* ---- what it says ---- */
@@ -236,9 +237,23 @@ static bool order_went_well(struct step *s, msec_t since)
         return false;
 }
 
+/* A server that starts may answer a moment before it has looked for its group. */
+static bool has_left_for_good(struct step *s, const struct galera_facts *f, msec_t *since)
+{
+        if (!galera_has_left(f))
+                *since = 0;
+        else if (*since == 0)
+                *since = clock_ms();
+        if (*since == 0 || clock_ms() - *since < (msec_t)LEFT_MS)
+                return false;
+        step_note(s, "it has left its group by itself; why, say the docker logs of " MEMBER_SERVICE
+                     ". This again starts it anew");
+        return true;
+}
+
 bool member_await(struct step *s, struct galera_facts *ret)
 {
-        msec_t since = clock_ms();
+        msec_t since = clock_ms(), left_since = 0;
         char last[160] = "";
 
         for (;;) {
@@ -246,7 +261,7 @@ bool member_await(struct step *s, struct galera_facts *ret)
                 if (member_is_synced(ret))
                         return true;
                 tell_change(s, ret, last, sizeof last);
-                if (!order_went_well(s, since))
+                if (!order_went_well(s, since) || has_left_for_good(s, ret, &left_since))
                         return false;
                 if (clock_ms() >= s->deadline) {
                         step_note(s, "it was waited for long enough; it goes on by itself: hamon "

@@ -2,7 +2,7 @@
  * data, what it says. Each call waits within the step's time. */
 #pragma once
 
-#include "hamon/core/facts.h"
+#include "hamon/core/judge.h"
 #include "hamon/galera_data.h"
 #include "hamon/step.h"
 #include <limits.h>
@@ -39,8 +39,8 @@ int member_start(struct step *s);
 /* Does it run, or come back by itself? True also if the engine does not tell. */
 bool member_runs(struct step *s);
 
-/* Until it is a synced member; what it waits for is noted. False: out of time, or an order was
- * refused, or is not obeyed: then it was said. */
+/* Until it is a synced member; what it waits for is noted. False: out of time, it left the group,
+ * or an order was refused, or is not obeyed: then it was said. */
 bool member_await(struct step *s, struct galera_facts *ret);
 
 /* How long until somebody listens at a node's Galera port? */

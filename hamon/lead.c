@@ -2,6 +2,7 @@
  * it, so that whatever came in one turn of the loop is decided once, on one view of the world. */
 #include "hamon/lead_outage.h"
 #include "hamon/lead_recover.h"
+#include "hamon/lead_rejoin.h"
 #include "hamon/lead_warm.h"
 
 #include "hamon/boot_state.h"
@@ -132,6 +133,7 @@ void lead_tick(struct lead *l)
         lead_recover_tick(l);
         lead_warm_tick(l);
         lead_outage_tick(l);
+        lead_rejoin_tick(l);
         lead_rows_tick(l);
         lead_wake(l);
 }
@@ -328,8 +330,9 @@ static int build(struct lead *l)
             (r = lead_make_store(l, incarnation, &l->store)) < 0 || (r = start_hook(l)) < 0 ||
             (r = lead_guard_start(l)) < 0 || (r = lead_recover_start(l)) < 0 ||
             (r = lead_warm_start(l)) < 0 || (r = lead_outage_start(l)) < 0 ||
-            (r = lead_peer_start(l)) < 0 || (r = lead_make_rows(l, &l->rows)) < 0 ||
-            (r = start_probes(l)) < 0 || (r = lead_look_start(l)) < 0)
+            (r = lead_rejoin_start(l)) < 0 || (r = lead_peer_start(l)) < 0 ||
+            (r = lead_make_rows(l, &l->rows)) < 0 || (r = start_probes(l)) < 0 ||
+            (r = lead_look_start(l)) < 0)
                 return r;
         l->maintenance = lead_maintenance_load(l);
         release_read(l->needs.config->mailcow.dir, &l->mailcow);
@@ -366,6 +369,7 @@ void lead_free(struct lead *l)
         lead_recover_free(l);
         lead_warm_free(l);
         lead_outage_free(l);
+        lead_rejoin_free(l);
         probes_free(l->probes);
         timer_done(&l->probe_time);
         rows_free(l->rows);

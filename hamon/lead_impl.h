@@ -130,6 +130,7 @@ struct lead {
         struct lead_recover *recover; /* the database, when it is down everywhere */
         struct lead_warm *warm;       /* what Docker left stopped */
         struct lead_outage *outage;   /* of the database */
+        struct lead_rejoin *rejoin;   /* the database, when it is down here alone */
 
         struct rows *rows; /* of the database: what the nodes say of themselves */
         struct rows_node rows_seen[CLUSTER_MAX]; /* index = place in [cluster] nodes */

@@ -125,6 +125,17 @@ static const char *name_of(const struct lead *l, size_t i, struct cluster_node *
         return scratch->name;
 }
 
+bool lead_recover_others_up(const struct lead *l)
+{
+        struct recover_node nodes[CLUSTER_MAX];
+
+        view(l, nodes, loop_now(l->needs.loop));
+        for (size_t i = 0; i < count(l); i++)
+                if (i != me(l) && nodes[i].known && nodes[i].primary)
+                        return true;
+        return false;
+}
+
 /* ---- asking the others ---- */
 
 static void on_word(void *arg, const struct peer_answer *a)

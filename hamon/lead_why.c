@@ -1,5 +1,6 @@
 /* How it is now, in one sentence: the last line of `hamon why`. The events before it say how it
  * came to that; this one says what the node waits for. */
+#include "hamon/lead_rejoin.h"
 #include "hamon/lead_warm.h"
 
 #include "lib/log.h"
@@ -120,6 +121,8 @@ void lead_now(struct lead *l, struct buf *out)
         }
         if (*lead_warm_trying(l))
                 buf_addf(&b, "; Docker could not start %s: it is tried again", lead_warm_trying(l));
+        if (lead_rejoining(l))
+                buf_adds(&b, "; the database had left its group: it is started anew");
         events_now(l->needs.events,
                    &(struct happening){ .kind = EVENT_NOW,
                                         .epoch = h->lease.held ? h->lease.epoch : 0,

@@ -99,6 +99,11 @@ static bool is_leaving(const struct galera_facts *f)
         return f->local_state == WSREP_SYNCED;
 }
 
+bool galera_has_left(const struct galera_facts *f)
+{
+        return f->reach == DB_OK && f->wsrep_on && !f->connected;
+}
+
 struct finding judge_galera(const struct galera_facts *f)
 {
         switch (f->reach) {
@@ -118,7 +123,7 @@ struct finding judge_galera(const struct galera_facts *f)
 
         if (!f->wsrep_on)
                 return fail(REASON_GALERA_OFF);
-        if (!f->connected)
+        if (galera_has_left(f))
                 return fail(REASON_GALERA_DISCONNECTED);
         if (!f->primary && f->local_state == WSREP_JOINING)
                 return fail(REASON_GALERA_NOT_SYNCED);

@@ -17,3 +17,6 @@ extern const char *const SETS[SET_COUNT_]; /* warm, active, ignored */
 struct finding judge_engine(enum engine_state s);
 struct finding judge_container(const struct container_facts *f, enum set set, enum role role);
 struct finding judge_galera(const struct galera_facts *f);
+/* Its server answers, and has closed its connection to the group: for good, until the server is
+ * started anew. */
+bool galera_has_left(const struct galera_facts *f);

@@ -58,6 +58,8 @@ const struct alert_rule ALERT_RULES[] = {
           "restarted what hung, and it did not help", 0, 15 * MINUTE },
         { "start_again", NULL, "failed", NULL, SORT_ONCE, LOG_WARN, "start_again",
           "has a container that Docker cannot start", 0, 15 * MINUTE },
+        { "rejoin", NULL, "failed", NULL, SORT_ONCE, LOG_WARN, "rejoin",
+          "has a database that leaves its group again", 0, 15 * MINUTE },
         { "order", NULL, "takeover_forced", NULL, SORT_ONCE, LOG_WARN, "takeover",
           "was ordered to lead by force", 0, 0 },
         { "start", NULL, NULL, NULL, SORT_RESET, LOG_INFO, NULL, NULL, 0, 0 },

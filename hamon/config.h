@@ -51,7 +51,7 @@ struct config {
                 bool auto_recover;
         } galera;
         struct {
-                msec_t interval, timeout, resync, grace, stale;
+                msec_t interval, timeout, resync, grace, stale, start_period;
                 uint64_t rise, fall;
         } check;
         struct {

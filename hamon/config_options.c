@@ -130,6 +130,9 @@ static const struct option OPTIONS[] = {
                     "stopped) count at once."),
         ROW(check, stale, OPT_DURATION, .min = 100, .max = HOUR, .def = "5s",
             .help = "A result older than this counts for nothing: the check is unknown."),
+        ROW(check, start_period, OPT_DURATION, .min = 0, .max = HOUR, .def = "30s",
+            .help = "How long a service that was just started may take until it answers: so long "
+                    "it is neither restarted for that nor a reason to move."),
 
         ROW(probe, interval, OPT_DURATION, .min = 100, .max = HOUR, .def = "2s",
             .help = "How often a master asks its own services whether they work."),

@@ -1,11 +1,20 @@
 /* One local repair: a service of the master that runs and does not work is ended and started once,
  * by the recovering hook (HAMON_REPAIR), so that the lease, the deadline and "one hook at a time"
- * hold for it as for everything else. As long as it may still help, and for check.grace at most,
- * the verdict does not count as lasting. A service that was repaired lately is not repaired again:
- * what hangs twice is for another node, or for a person. */
+ * hold for it as for everything else. As long as it may still help, for check.grace at most and
+ * while it starts, the verdict does not count as lasting. A service that was repaired lately is not
+ * repaired again: what hangs twice is for another node, or for a person. */
 #include "hamon/lead_impl.h"
 
 #include <string.h>
+
+/* Also where nothing holds a fail-over back: a restart that did not help is not made again before
+ * the verdict could last. */
+static msec_t lately(const struct config *c)
+{
+        msec_t least = 2 * (c->check.grace + c->check.start_period);
+
+        return MAX(c->breaker.security_wait, least);
+}
 
 static struct lead_mended *mended(struct lead *l, const char *service, msec_t now)
 {
@@ -13,7 +22,7 @@ static struct lead_mended *mended(struct lead *l, const char *service, msec_t no
 
         for (size_t i = 0; i < ARRAY_SIZE(l->repair.mended); i++) {
                 struct lead_mended *m = &l->repair.mended[i];
-                bool fresh = *m->service && now - m->at < l->needs.config->breaker.security_wait;
+                bool fresh = *m->service && now - m->at < lately(l->needs.config);
                 if (fresh && str_eq(m->service, service))
                         return NULL;
                 if (!fresh && !spare)
@@ -51,16 +60,20 @@ static void look(struct lead *l, msec_t now)
         str_copy(r->service, sizeof r->service, s->name);
 }
 
-/* It is over when the node is fit again, or when its time is. */
+/* It is over when the node is fit again, or when its time is; a service that starts has more. */
 static void follow(struct lead *l, bool hook_runs, msec_t now)
 {
         struct lead_repair *r = &l->repair;
-        const struct node_verdict *v = &l->needs.node->verdict;
+        const struct node *n = l->needs.node;
+        const struct node_verdict *v = &n->verdict;
         bool fit = v->fitness == FIT && v->reason == REASON_OK;
+        msec_t until = r->until;
 
-        if (hook_runs && now < r->until)
+        if (hook_runs && now < until)
                 return;
-        if (!fit && now < r->until)
+        if (node_is_starting(n, r->service, now))
+                until += l->needs.config->check.start_period;
+        if (!fit && now < until)
                 return;
         tell(l, fit ? "helped" : "failed", v->reason, now - r->began);
         r->phase = REPAIR_NONE;
@@ -84,7 +97,7 @@ void lead_repair_facts(struct lead *l, struct ha_facts *f, msec_t now)
         f->repair = r->phase == REPAIR_DUE;
         bool may_help =
                 (r->phase != REPAIR_NONE && now < r->until) || (runs && now < r->hook_until);
-        f->lasting = f->fitness == UNFIT && !may_help;
+        f->lasting = f->fitness == UNFIT && !may_help && !node_awaits_start(l->needs.node, now);
 }
 
 const char *lead_repair_due(struct lead *l, msec_t now)

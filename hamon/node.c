@@ -349,15 +349,17 @@ static void settle_measure(struct node *n)
                 n->led = false;
 }
 
-static void note_start(struct service *s, msec_t now)
+static void note_start(const struct node *n, struct service *s, msec_t now)
 {
         bool yes = s->facts.state == CTR_RUNNING || s->facts.state == CTR_PAUSED;
 
         if (yes && (!s->runs.yes || s->runs.since != s->since)) {
                 s->runs.seen_at = now;
                 s->runs.since = s->since;
+                s->runs.answered = false;
         }
         s->runs.yes = yes;
+        s->runs.answered |= yes && node_probes_answered(n, s);
 }
 
 static void step_services(const struct stepping *st)
@@ -368,7 +370,7 @@ static void step_services(const struct stepping *st)
 
         for (size_t i = 0; i < n->n_services; i++) {
                 struct service *s = &n->services[i];
-                note_start(s, st->now);
+                note_start(n, s, st->now);
                 if (s->set != SET_IGNORED && (!hold_picture || s->ended))
                         step(st, s->name, &s->state, &s->folded, service_finding(n, s));
         }

@@ -18,6 +18,7 @@ struct service {
                 bool yes;
                 int64_t since;
                 msec_t seen_at;
+                bool answered; /* all of its probes, since then */
         } runs; /* as of the last node_eval(): which start of it, and when that was seen */
         unsigned restarts;
         int64_t since; /* unix time of the container's last start or stop, 0 = unknown */
@@ -97,11 +98,16 @@ void node_set_lead(struct node *n, enum role role);
 void node_gap(struct node *n, msec_t now);
 
 /* node_repair.c: a required service of the active set that runs and does not work, as its probes or
- * its healthcheck say, or that is paused for half of grace. NULL: there is none; or this node is
- * not judged as a master, or not asked yet by its probes (a healthcheck that was late while all of
- * it started is no reason), or Docker or the volume fails too, or too much at once: then it is no
- * service's fault. */
+ * its healthcheck say, or that is paused for half of grace. NULL: there is none, or it is starting;
+ * or this node is not judged as a master, or not asked yet by its probes (a healthcheck that was
+ * late while all of it started is no reason), or Docker or the volume fails too, or too much at
+ * once: then it is no service's fault. */
 const struct service *node_hung(const struct node *n, msec_t now);
+/* It was started within check.start_period, and has not answered its probes since. */
+bool node_is_starting(const struct node *n, const char *service, msec_t now);
+/* What makes this node unfit is that services are starting, and nothing else; for no longer than
+ * grace and start_period since they failed, however often they start. */
+bool node_awaits_start(const struct node *n, msec_t now);
 /* A warm service that Docker could not start, and so leaves as it is: the next one by name after
  * `after`, or the first one. NULL: there is none, or Docker cannot be asked. Who was stopped by a
  * person is none. */
@@ -135,6 +141,8 @@ enum voucher {
 /* What our own probes say of a service: Docker's healthcheck is a second opinion only, for it also
  * fails where its command came too late on a busy machine. */
 enum voucher node_probes_vouch(const struct node *n, const struct service *s);
+/* All that it is asked was answered since it runs. */
+bool node_probes_answered(const struct node *n, const struct service *s);
 
 /* Step the checks and judge the node. Returns true if fitness or reason changed. */
 bool node_eval(struct node *n, enum fold fold, msec_t now, node_change_fn fn, void *arg);

@@ -62,6 +62,16 @@ enum voucher node_probes_vouch(const struct node *n, const struct service *s)
         return v;
 }
 
+bool node_probes_answered(const struct node *n, const struct service *s)
+{
+        if (node_probes_vouch(n, s) != VOUCH_WORKS)
+                return false;
+        for (size_t i = 0; i < PROBE_COUNT_; i++)
+                if (is_asked(n, s, (enum probe)i) && n->probes[i].state.fresh_at <= s->runs.seen_at)
+                        return false;
+        return true;
+}
+
 void node_probes_step(struct node *n, msec_t now, node_change_fn fn, void *arg)
 {
         struct rule rule = node_probe_rule(n);

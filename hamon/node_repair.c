@@ -6,6 +6,39 @@
 
 enum { HUNG_MAX = 2 };
 
+/* What failed before it was started, and until it has answered once, proves nothing. */
+static bool is_starting(const struct node *n, const struct service *s, msec_t now)
+{
+        return s->facts.state == CTR_RUNNING && s->runs.yes && !s->runs.answered &&
+               now - s->runs.seen_at < n->config->check.start_period;
+}
+
+bool node_is_starting(const struct node *n, const char *service, msec_t now)
+{
+        for (size_t i = 0; i < n->n_services; i++)
+                if (str_eq(n->services[i].name, service))
+                        return is_starting(n, &n->services[i], now);
+        return false;
+}
+
+bool node_awaits_start(const struct node *n, msec_t now)
+{
+        const msec_t most = n->rule.grace + n->config->check.start_period;
+        bool any = false;
+
+        for (size_t i = 0; i < node_n_checks(n); i++) {
+                const struct check_state *c = node_check_state(n, i);
+                enum probe p = node_check_probe(n, i);
+                if (c->verdict != V_DOWN || !node_check_required(n, i))
+                        continue;
+                if (p == PROBE_COUNT_ || now - c->bad_since >= most ||
+                    !node_is_starting(n, PROBES[p].service, now))
+                        return false;
+                any = true;
+        }
+        return any;
+}
+
 /* Somebody may pause a container for a moment, to copy its files: half of grace is theirs. */
 static bool is_hung(const struct node *n, const struct service *s, msec_t now)
 {
@@ -13,12 +46,12 @@ static bool is_hung(const struct node *n, const struct service *s, msec_t now)
                 return false;
         if (s->facts.state == CTR_PAUSED)
                 return check_counts(&s->state) && now - s->state.bad_since >= n->rule.grace / 2;
-        if (s->facts.state != CTR_RUNNING)
+        if (s->facts.state != CTR_RUNNING || !s->runs.yes)
                 return false;
-        if (!s->runs.yes || now - s->runs.seen_at < n->rule.grace / 2)
-                return false; /* it has only just been started: what failed before proves nothing */
         enum voucher v = node_probes_vouch(n, s);
-        return v == VOUCH_HUNG || (v == VOUCH_NONE && check_counts(&s->state)); /* healthcheck */
+        if (v == VOUCH_NONE) /* its healthcheck, which has a start period of its own */
+                return check_counts(&s->state) && now - s->runs.seen_at >= n->rule.grace / 2;
+        return v == VOUCH_HUNG && !is_starting(n, s, now);
 }
 
 const struct service *node_hung(const struct node *n, msec_t now)

@@ -3,6 +3,8 @@
 
 #define RUNNING MASTER_OK " dovecot-mailcow=running nginx-mailcow=running postfix-mailcow=running"
 
+enum { START_PERIOD = 30000 };
+
 static const struct finding PASS = { RES_PASS, REASON_OK };
 static const struct finding SILENT = { RES_FAIL, REASON_PROBE_TIMEOUT };
 
@@ -138,24 +140,97 @@ static void test_not_asked_yet(void **state)
         hung_is("dovecot-mailcow");
 }
 
+#define DEAD MASTER_OK " dovecot-mailcow=exited nginx-mailcow=running postfix-mailcow=running"
+
+/* It ended, and was started: `dead` rounds later. */
+static void dies_for(unsigned dead)
+{
+        containers(DEAD);
+        rounds(dead, IMAPS);
+        hung_is("none"); /* missing */
+        containers(RUNNING);
+}
+
 /* What failed while it was dead, and until it answers, is no reason to end it again. */
 static void test_just_started(void **state)
 {
-        static const char DEAD[] =
-                MASTER_OK " dovecot-mailcow=exited nginx-mailcow=running postfix-mailcow=running";
-
         (void)state;
         begin();
-        containers(DEAD);
-        rounds(4, IMAPS);
-        hung_is("none"); /* missing */
-        containers(RUNNING);
-        rounds(2, IMAPS);
-        hung_is("none");
-        rounds(GRACE / TICK / 2, IMAPS);
+        dies_for(4);
+        for (unsigned t = 0; t < START_PERIOD / TICK; t++) {
+                rounds(1, IMAPS);
+                hung_is("none");
+        }
+        rounds(1, IMAPS);
         hung_is("dovecot-mailcow"); /* now it had its time */
         rounds(3, 0);
         hung_is("none");
+}
+
+/* Once it has answered, it has no more of that time. */
+static void test_started_and_hung(void **state)
+{
+        (void)state;
+        begin();
+        dies_for(2);
+        rounds(5, IMAPS);
+        hung_is("none");
+        rounds(1, 0);
+        rounds(1, IMAPS);
+        rounds(2, 0); /* two in a row are an answer */
+        rounds(2, IMAPS);
+        hung_is("dovecot-mailcow");
+}
+
+static bool awaits(void)
+{
+        return node_awaits_start(&fx.node, fx.now);
+}
+
+/* Unfit because something starts, and for nothing else. */
+static void test_awaits_start(void **state)
+{
+        (void)state;
+        begin();
+        assert_false(awaits());
+        rounds(GRACE / TICK + 2, IMAPS); /* it hangs */
+        assert_node(UNFIT, REASON_PROBE_TIMEOUT);
+        assert_false(awaits());
+        dies_for(1);
+        rounds(2, IMAPS);
+        assert_node(UNFIT, REASON_PROBE_TIMEOUT);
+        assert_true(awaits());
+        assert_true(node_is_starting(&fx.node, "dovecot-mailcow", fx.now));
+        assert_false(node_is_starting(&fx.node, "nginx-mailcow", fx.now));
+        assert_false(node_is_starting(&fx.node, "odd-mailcow", fx.now));
+        rounds(GRACE / TICK + 2, IMAPS | HTTPS); /* and another one hangs */
+        assert_false(awaits());
+        rounds(3, IMAPS);
+        assert_true(awaits());
+        node_galera(&fx.node, &NON_PRIMARY, fx.now);
+        eval(FOLD_TICK);
+        assert_false(awaits());
+        rounds(3, IMAPS);
+        rounds(START_PERIOD / TICK, IMAPS);
+        assert_false(awaits());
+}
+
+/* What starts again and again is waited for no longer than what starts once. */
+static void test_starts_for_ever(void **state)
+{
+        (void)state;
+        begin();
+        const msec_t began = fx.now, most = GRACE + START_PERIOD;
+        for (msec_t t = 0; t < 2 * most; t = fx.now - began) {
+                containers(DEAD);
+                rounds(1, IMAPS);
+                containers(RUNNING);
+                rounds(4, IMAPS);
+                hung_is("none");
+                t = fx.now - began;
+                if (t > GRACE + TICK)
+                        assert_int_equal(awaits(), t < most + TICK);
+        }
 }
 
 /* Others fail too: then it is they. */
@@ -216,8 +291,9 @@ int main(void)
 #define CASE(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
         const struct CMUnitTest tests[] = { CASE(test_probes),         CASE(test_containers),
                                             CASE(test_second_opinion), CASE(test_not_asked_yet),
-                                            CASE(test_just_started),   CASE(test_others),
-                                            CASE(test_left_stopped) };
+                                            CASE(test_just_started),   CASE(test_started_and_hung),
+                                            CASE(test_awaits_start),   CASE(test_starts_for_ever),
+                                            CASE(test_others),         CASE(test_left_stopped) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

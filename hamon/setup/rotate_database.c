@@ -166,8 +166,9 @@ int rotate_database(const struct rotate *r)
                "Now:\n",
                r->c->galera.password_file);
         rotate_say_copy(r);
-        puts("    systemctl reload hamon; systemctl try-restart signup    # on every server\n"
-             "    hamon doctor                                            # there: no `database`\n"
+        puts("    systemctl reload hamon           # on every server\n"
+             "    systemctl restart signup         # where the portal runs\n"
+             "    hamon doctor                     # on every server: no `database`\n"
              "and when all have it, once:\n"
              "    hamon rotate database --finish");
         return 0;

@@ -325,7 +325,8 @@ static int build(struct lead *l)
                 return r;
         }
         lead_ha_config(l, &hc);
-        ha_init(&l->ha, &hc, l->needs.config->node.name, incarnation, loop_now(l->needs.loop));
+        l->started = loop_now(l->needs.loop);
+        ha_init(&l->ha, &hc, l->needs.config->node.name, incarnation, l->started);
         if ((r = timer_init(&l->wake, l->needs.loop, step, l)) < 0 ||
             (r = lead_make_store(l, incarnation, &l->store)) < 0 || (r = start_hook(l)) < 0 ||
             (r = lead_guard_start(l)) < 0 || (r = lead_recover_start(l)) < 0 ||

@@ -79,6 +79,7 @@ struct lead {
         struct timer wake, look, probe_time;
 
         bool same_boot, no_row;
+        msec_t started;
         struct ha_output out; /* of the last step */
 
         /* edges for the next step */

@@ -9,7 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ASK_MS = 600, SUSPECT_MS = 300, FRESH_ASKS = 3 };
+enum {
+        ASK_MS = 600,
+        SUSPECT_MS = 300,
+        FRESH_ASKS = 3,
+        UNHEARD_MS = 60000, /* a node may boot for so long */
+};
 
 /* ---- what we heard ---- */
 
@@ -58,10 +63,28 @@ bool lead_peer_outlasts(const struct lead *l)
                l->others[i].state.ttl_ms > l->needs.config->lease.ttl;
 }
 
+/* Where a fence is a power switch: a node that boots beside this one, or whose daemon does, has the
+ * time to say that it is clean. Who holds the lease is waited for otherwise: for its ttl. */
+static bool is_unheard(const struct lead *l, size_t holder, msec_t now)
+{
+        const struct config *c = l->needs.config;
+
+        if (c->volume.provider != CONFIG_LOCAL || !*c->local.fence_command ||
+            now - l->started >= (msec_t)UNHEARD_MS)
+                return false;
+        for (size_t i = 0; i < c->cluster.nodes.n; i++)
+                if ((int)i != config_cluster_rank(c) && i != holder && !l->others[i].heard &&
+                    !l->fenced[i].how)
+                        return true;
+        return false;
+}
+
 void lead_peer_facts(struct lead *l, struct ha_facts *f, msec_t now)
 {
         const struct config *c = l->needs.config;
         size_t holder = lead_index(l, l->ha.lease.row.holder);
+
+        f->unheard = is_unheard(l, holder, now);
 
         for (size_t i = 0; i < c->cluster.nodes.n && !f->other[0]; i++) {
                 struct cluster_node n = config_cluster_node(c, i);

@@ -53,7 +53,7 @@ static bool is_fresh(const struct ha *h, const struct ha_facts *f)
 static bool could_lead(const struct ha *h, const struct ha_facts *f)
 {
         return f->candidate == FIT && is_fresh(h, f) && f->provider && !f->maintenance &&
-               !f->outlasted;
+               !f->outlasted && !f->unheard;
 }
 
 bool ha_unfit_for_good(const struct ha *h, const struct ha_facts *f)

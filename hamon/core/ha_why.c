@@ -16,6 +16,8 @@ static const char *why_standby(const struct ha *h, const struct ha_facts *f, mse
                 return "it is not known whether this node is fit to lead";
         if (f->outlasted)
                 return TTL_DIFFERS;
+        if (f->unheard)
+                return "not every node has been heard yet: who is late must not be fenced for it";
         if (!f->provider)
                 return "the provider of the volume does not answer";
         if (!l->known || l->must_read)

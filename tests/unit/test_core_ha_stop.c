@@ -468,30 +468,33 @@ static void test_takeover_waits(void **unused)
         assert_non_null(strstr(h.why_not, "lease.ttl"));
 }
 
+/* R: a node that has not heard the others yet would fence who is only late. */
+static void test_unheard(void **state)
+{
+        (void)state;
+        fresh(2);
+        f.unheard = true;
+        until(ST_STANDBY, 1000);
+        pass(3 * TTL);
+        assert_int_equal(h.state, ST_STANDBY);
+        assert_string_equal(row.holder, "");
+        assert_false(ha_candidate(&h, &f, now));
+        assert_non_null(strstr(h.why_not, "not every node has been heard"));
+        f.unheard = false;
+        until(ST_PROMOTING, 4000);
+}
+
 int main(void)
 {
 #define CASE(t) cmocka_unit_test_setup(t, fixture_setup)
         const struct CMUnitTest tests[] = {
-                CASE(test_lost),
-                CASE(test_one_hook),
-                CASE(test_fencing),
-                CASE(test_stay),
-                CASE(test_demoted_for_cause),
-                CASE(test_asked),
-                CASE(test_volume_lost),
-                CASE(test_missing),
-                CASE(test_switchover),
-                CASE(test_maintenance),
-                CASE(test_way_back),
-                CASE(test_dirty),
-                CASE(test_unclaimed),
-                CASE(test_quiet),
-                CASE(test_gap),
-                CASE(test_permit),
-                CASE(test_halted),
-                CASE(test_ack),
-                CASE(test_takeover),
-                CASE(test_takeover_waits),
+                CASE(test_lost),       CASE(test_unheard),     CASE(test_one_hook),
+                CASE(test_fencing),    CASE(test_stay),        CASE(test_demoted_for_cause),
+                CASE(test_asked),      CASE(test_volume_lost), CASE(test_missing),
+                CASE(test_switchover), CASE(test_maintenance), CASE(test_way_back),
+                CASE(test_dirty),      CASE(test_unclaimed),   CASE(test_quiet),
+                CASE(test_gap),        CASE(test_permit),      CASE(test_halted),
+                CASE(test_ack),        CASE(test_takeover),    CASE(test_takeover_waits),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -176,6 +176,21 @@ static void a_dirty_one_that_answers_is_unclean(void **unused)
         assert_false(hook_had("promote", "HAMON_FROM_SILENT"));
 }
 
+/* R: a node whose daemon starts a moment after ours is not fenced for that. */
+static void who_is_late_is_waited_for(void **unused)
+{
+        (void)unused;
+        other_silent(1);
+        world_start();
+        TURN_UNTIL(is_state(ST_STANDBY));
+        suspect();
+        TURN_WHILE(5000, is_state(ST_STANDBY) && row_holder(""));
+        other_down(1);
+        other_up(1, SECRET);
+        become_master();
+        assert_true(hook_had("promote", "HAMON_UNCLEAN=\n"));
+}
+
 /* The port of [peer] listen is that of all nodes. */
 static void another_port_is_everybodys(void **unused)
 {
@@ -307,6 +322,7 @@ int main(void)
                 LEAD_CASE(one_with_another_secret_is_waited_for),
                 LEAD_CASE(without_any_hint_ttl_decides),
                 LEAD_CASE(a_dirty_one_that_answers_is_unclean),
+                LEAD_CASE(who_is_late_is_waited_for),
                 LEAD_CASE(another_port_is_everybodys),
                 LEAD_CASE(a_hint_of_before_a_gap_is_none),
                 LEAD_CASE(a_healthy_master_does_not_give_way),

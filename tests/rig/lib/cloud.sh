@@ -61,8 +61,10 @@ cloud_up() {
 	cloud_do "action-ms ${RIG_ATTACH_MS:-300} attach"
 	cloud_do "action-ms ${RIG_DETACH_MS:-200} detach"
 	cloud_do "action-ms 100"
-	net_cloud
-	cloud_unroute
+	if ! trait shared; then
+		net_cloud
+		cloud_unroute
+	fi
 	cloud_sync
 }
 
@@ -76,7 +78,7 @@ server_of() { if [ "$1" = none ]; then echo null; else echo $((40 + ${1#n})); fi
 
 # What was moved by hand the cloud knows as well; what the mover moves it notes itself.
 cloud_sync() {
-	cloud_is_up && [ -z "${RIG_MOVER:-}" ] || return 0
+	cloud_is_up && ! trait shared && [ -z "${RIG_MOVER:-}" ] || return 0
 	cloud_do "put volume $CLOUD_VOLUME server $(server_of "$(volume_where)")"
 	cloud_do "put ip $CLOUD_IP server $(server_of "$(cloud_route_where)")"
 }

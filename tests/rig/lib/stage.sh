@@ -13,12 +13,13 @@ FAKETIME_LIB=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1
 hamon_tree() { echo "$RIG_RUN/hamon"; }
 hamon_present() { [ -d "$(hamon_tree)" ] || trait bare; } # a bare node gets it as a package
 
-# What a rig is remembered to be until the next "up": cluster, faketime, watchdog, extra configuration.
+# What a rig is remembered to be until the next "up": cluster, shared, faketime, watchdog, extra configuration.
 trait() { [ -e "$RIG_RUN/traits/$1" ]; }
 traits_take() {
 	rm -rf "$RIG_RUN/traits"
 	mkdir -p "$RIG_RUN/traits"
 	[ -z "${RIG_CLUSTER:-}" ] || touch "$RIG_RUN/traits/cluster"
+	[ -z "${RIG_SHARED:-}" ] || touch "$RIG_RUN/traits/shared"
 	[ -z "${RIG_BARE:-}" ] || touch "$RIG_RUN/traits/bare"
 	[ -z "${RIG_FAKETIME:-}" ] || touch "$RIG_RUN/traits/faketime"
 	[ -z "${RIG_WATCHDOG:-}" ] || touch "$RIG_RUN/traits/watchdog"
@@ -138,15 +139,19 @@ stage_hamon() {
 	printf '[Unit]\nAfter=hamon.service\n' >"$s/etc/systemd/system/keepalived.service.d/rig.conf"
 }
 
-# A cluster that fails over by itself, with the rig's cloud as its provider.
+# A cluster that fails over by itself, with the rig's cloud as its provider, or none.
 stage_cluster() {
-	local n=$1 s=$2 nodes='' p
+	local n=$1 s=$2 nodes='' p provider=cloud
 	for p in $(all_nodes); do
 		nodes+="n$p=$(node_addr "$p") "
 	done
-	render "$RIG_HOME/templates/cluster.conf" NODE="n$n" ADDRESS="$(node_addr "$n")" NODES="${nodes% }" \
-		WATCHDOG="$(trait watchdog && echo required || echo off)" UUID="$(volume_uuid)" MOUNT="$VOLUME_DIR" VOLUME="$CLOUD_VOLUME" IP="$CLOUD_IP" FLOAT="$RIG_FLOAT" \
-		API="$(cloud_url)" >>"$s/etc/mailcow-ha/hamon.conf"
+	! trait shared || provider=shared
+	render "$RIG_HOME/templates/cluster.conf" ADDRESS="$(node_addr "$n")" NODES="${nodes% }" \
+		WATCHDOG="$(trait watchdog && echo required || echo off)" >>"$s/etc/mailcow-ha/hamon.conf"
+	render "$RIG_HOME/templates/cluster-$provider.conf" NODE="n$n" UUID="$(volume_uuid)" MOUNT="$VOLUME_DIR" \
+		DEVICE="$VOLUME_ID" VOLUME="$CLOUD_VOLUME" IP="$CLOUD_IP" FLOAT="$RIG_FLOAT" API="$(cloud_url)" \
+		>>"$s/etc/mailcow-ha/hamon.conf"
+	! trait shared || stage_fence "$s"
 	(umask 077 && echo "$CLUSTER_SECRET" >"$s/etc/mailcow-ha/cluster.secret" &&
 		echo "$CLOUD_TOKEN" >"$s/etc/mailcow-ha/hetzner.token")
 	! trait faketime || stage_faketime "$s"

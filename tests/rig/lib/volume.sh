@@ -34,7 +34,9 @@ volume_locked() {
 	) || exit 1
 }
 
-volume_where() { cat "$VOLUME/node" 2>/dev/null || echo none; }
+volume_where() {
+	if trait shared; then shared_where; else cat "$VOLUME/node" 2>/dev/null || echo none; fi
+}
 volume_current() { cat "$VOLUME/current" 2>/dev/null || echo 0; }
 loop_of() { cut -d' ' -f2 "$VOLUME/live/$1" 2>/dev/null || :; }
 
@@ -102,6 +104,7 @@ volume_attach_now() {
 
 # A reboot does not detach a cloud volume: its device is there again.
 volume_replug() {
+	! trait shared || { shared_plug "$1" && return; }
 	[ "$(volume_where)" = "n$1" ] || return 0
 	[ -e "$VOLUME/current" ] || volume_connect "$1" >"$VOLUME/current" || return 1
 	volume_plug "$1" "$(volume_current)"
@@ -182,6 +185,7 @@ volume_crash() {
 
 # The power of node N goes; its attachment stays, its device does not.
 volume_power_cut() {
+	! trait shared || { shared_cut "$1" && return; }
 	[ "$(volume_where)" != "n$1" ] || volume_disconnect "$1" power
 }
 
@@ -192,5 +196,5 @@ volume_drop() {
 		losetup -d "$loop" 2>/dev/null || :
 	done
 	nbd_drop
-	rm -rf "$VOLUME"/{node,current,live}
+	rm -rf "$VOLUME"/{node,current,live} "$VOLUME"/way-n*
 }

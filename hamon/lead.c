@@ -74,7 +74,7 @@ static void step(void *arg)
         lead_guard_carry(l);
         for (unsigned i = 0; i < l->out.n; i++)
                 lead_act(l, &l->out.actions[i], now);
-        lead_guard_release(l, now);
+        lead_hold_look(l, now);
         send_statement(l, now);
         lead_follow(l, now);
         lead_tell_lease(l, before);

@@ -120,13 +120,13 @@ void lead_act(struct lead *l, const struct ha_action *a, msec_t now)
 {
         switch (a->kind) {
         case ACTION_START_HOOK:
-                if (a->hook == HOOK_MASTER && !lead_guarded(l, now))
-                        lead_guard_hold(l, a, now);
+                if (a->hook == HOOK_MASTER)
+                        lead_hold(l, a, now);
                 else
                         lead_start_hook(l, a);
                 break;
         case ACTION_KILL_HOOK:
-                lead_guard_drop(l);
+                lead_hold_drop(l);
                 hook_kill(l->hook, true);
                 break;
         case ACTION_ALERT:

@@ -10,46 +10,11 @@
 #include <errno.h>
 #include <string.h>
 
-enum { ARM_WAIT_MS = 3000, STOP_WAIT_MS = 500 };
+enum { STOP_WAIT_MS = 500 };
 
 bool lead_guarded(const struct lead *l, msec_t now)
 {
         return guard_acked(l->guard) > now;
-}
-
-/* The action may wait for the guard's word: until then its hook counts as running. */
-void lead_guard_hold(struct lead *l, const struct ha_action *a, msec_t now)
-{
-        l->held_back = *a;
-        l->is_held_back = true;
-        l->held_until = now + ARM_WAIT_MS;
-}
-
-/* Has the guard spoken? Then the hook that waited for it starts. */
-void lead_guard_release(struct lead *l, msec_t now)
-{
-        if (!l->is_held_back)
-                return;
-        if (lead_guarded(l, now)) {
-                l->is_held_back = false;
-                lead_start_hook(l, &l->held_back);
-        } else if (now >= l->held_until) {
-                l->is_held_back = false;
-                l->hook_refused = l->held_back.id;
-                lead_tell_hook(l, &l->held_back,
-                               "the guard has not said that it knows of this lease: this node must "
-                               "not lead without it");
-                lead_wake(l);
-        }
-}
-
-void lead_guard_drop(struct lead *l)
-{
-        if (!l->is_held_back)
-                return;
-        l->is_held_back = false;
-        l->hook_refused = l->held_back.id;
-        lead_wake(l);
 }
 
 /* So that the guard knows the device when its name has gone. Names in /dev never hang. Each epoch

@@ -70,9 +70,9 @@ struct lead {
         struct guard *guard;
         struct fence_target target; /* what the guard must stop */
         uint64_t target_epoch;      /* for which its device was noted */
-        struct ha_action held_back; /* a hook that waits for the guard's word */
+        struct ha_action held_back; /* a hook that waits, lead_hold.c */
         bool is_held_back;
-        msec_t held_until;
+        msec_t held_at, held_until;
         struct peer *peer;
         struct lead_other others[CLUSTER_MAX];
         struct probes *probes;
@@ -182,15 +182,21 @@ void lead_peer_tick(struct lead *l);                       /* ask everybody */
 void lead_peer_facts(struct lead *l, struct ha_facts *f, msec_t now);
 bool lead_peer_outlasts(const struct lead *l); /* the holder's ttl is longer than ours */
 bool lead_peer_answers(const struct lead *l, const char *name, msec_t now); /* freshly */
-void lead_others(struct lead *l, const struct ha_action *a);                /* HINT, ASK */
+/* R: everyone who would be fenced by a power switch was asked since then, and has answered or is
+ * silent. Who was not is asked. `from`, the last holder, is not waited for if it is silent already.
+ */
+bool lead_peer_settled(struct lead *l, const char *from, msec_t since);
+void lead_others(struct lead *l, const struct ha_action *a); /* HINT, ASK */
 
 /* lead_guard.c */
 int lead_guard_start(struct lead *l);
 void lead_guard_carry(struct lead *l);
 bool lead_guarded(const struct lead *l, msec_t now); /* it has acknowledged a deadline to come */
-void lead_guard_hold(struct lead *l, const struct ha_action *a, msec_t now);
-void lead_guard_release(struct lead *l, msec_t now);
-void lead_guard_drop(struct lead *l);
+
+/* lead_hold.c: a hook that may have to wait; until then it counts as running. */
+void lead_hold(struct lead *l, const struct ha_action *a, msec_t now);
+void lead_hold_look(struct lead *l, msec_t now); /* has all been said? Then it starts */
+void lead_hold_drop(struct lead *l);
 
 /* lead_ask.c */
 void lead_follow(struct lead *l, msec_t now); /* how the operation goes on */

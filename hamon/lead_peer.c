@@ -63,14 +63,18 @@ bool lead_peer_outlasts(const struct lead *l)
                l->others[i].state.ttl_ms > l->needs.config->lease.ttl;
 }
 
+static bool has_switch(const struct config *c)
+{
+        return c->volume.provider == CONFIG_LOCAL && *c->local.fence_command;
+}
+
 /* Where a fence is a power switch: a node that boots beside this one, or whose daemon does, has the
  * time to say that it is clean. Who holds the lease is waited for otherwise: for its ttl. */
 static bool is_unheard(const struct lead *l, size_t holder, msec_t now)
 {
         const struct config *c = l->needs.config;
 
-        if (c->volume.provider != CONFIG_LOCAL || !*c->local.fence_command ||
-            now - l->started >= (msec_t)UNHEARD_MS)
+        if (!has_switch(c) || now - l->started >= (msec_t)UNHEARD_MS)
                 return false;
         for (size_t i = 0; i < c->cluster.nodes.n; i++)
                 if ((int)i != config_cluster_rank(c) && i != holder && !l->others[i].heard &&
@@ -157,6 +161,25 @@ void lead_peer_tick(struct lead *l)
                 if ((int)i != config_cluster_rank(l->needs.config) && !l->others[i].asking)
                         ask_one(l, i);
         }
+}
+
+bool lead_peer_settled(struct lead *l, const char *from, msec_t since)
+{
+        const struct config *c = l->needs.config;
+        msec_t now = loop_now(l->needs.loop);
+        bool all = true;
+
+        for (size_t i = 0; has_switch(c) && i < c->cluster.nodes.n; i++) {
+                const struct lead_other *o = &l->others[i];
+                bool gone = o->end != PEER_ANSWERED && i == lead_index(l, from);
+                if ((int)i == config_cluster_rank(c) || gone || lead_harmless(l, i, now) ||
+                    (o->asked_at >= since && !o->asking))
+                        continue;
+                all = false;
+                if (!o->asking)
+                        ask_one(l, i);
+        }
+        return all;
 }
 
 static void on_told(void *arg, const struct peer_answer *a)

@@ -144,6 +144,8 @@ class Chaos:
             failed = (kind.heal or faults.Blow.heal)(blow)
         except sut.RigError as e:
             failed = str(e)
+        if kind.klass == "planned" and self.rig.off():
+            self.bad.append("fault %d: a planned switchover switched off %s" % (row["number"], self.rig.off()))
         self.power_on()
         if failed:
             row["note"] += " heal: %s" % failed

@@ -176,6 +176,18 @@ static void a_dirty_one_that_answers_is_unclean(void **unused)
         assert_false(hook_had("promote", "HAMON_FROM_SILENT"));
 }
 
+/* R: who gave the lease away said a moment before that something writes there. */
+static void who_has_just_let_go_is_asked_again(void **unused)
+{
+        (void)unused;
+        str_copy(lw.others[0].says.state, sizeof lw.others[0].says.state, "demoting");
+        lw.others[0].says.mounted = true;
+        lw.others[0].lets_go = true;
+        world_start();
+        become_master();
+        assert_true(hook_had("promote", "HAMON_UNCLEAN=\n"));
+}
+
 /* R: a node whose daemon starts a moment after ours is not fenced for that. */
 static void who_is_late_is_waited_for(void **unused)
 {
@@ -322,6 +334,7 @@ int main(void)
                 LEAD_CASE(one_with_another_secret_is_waited_for),
                 LEAD_CASE(without_any_hint_ttl_decides),
                 LEAD_CASE(a_dirty_one_that_answers_is_unclean),
+                LEAD_CASE(who_has_just_let_go_is_asked_again),
                 LEAD_CASE(who_is_late_is_waited_for),
                 LEAD_CASE(another_port_is_everybodys),
                 LEAD_CASE(a_hint_of_before_a_gap_is_none),

@@ -119,24 +119,6 @@ static int take_from(struct step *s, struct fence *f, const char *server)
                         f->seen.seen.volume.server);
 }
 
-/* R: whoever has the lease is in a component of the database with a majority, so of so many at
- * least one lives: without them there would be no lease to go on with. 0, or how it ended. */
-static int spare_quorum(struct step *s, const char *names)
-{
-        size_t all = s->config.cluster.nodes.n, n = 0;
-
-        for (const char *p = names; *(p += strspn(p, " ")); p += strcspn(p, " "))
-                n++;
-        if (all == 0 || n <= (all - 1) / 2)
-                return 0;
-        return step_end(
-                s, STEP_TEMPORARY,
-                "of %s nobody says that nothing writes there, and to switch off so many would "
-                "end the quorum: is hamon running there? If they are surely off: hamon "
-                "takeover --force --fence NODE,...",
-                names);
-}
-
 /* R: everyone who does not say that nothing writes there: $HAMON_UNCLEAN of the daemon; by hand the
  * old holder, if it is silent. 0, or how it ended. */
 static int fence_all(struct step *s, struct fence *f)
@@ -149,9 +131,6 @@ static int fence_all(struct step *s, struct fence *f)
                 return step_end(s, STEP_FAILED,
                                 "the old holder is silent and nobody says who it was (HAMON_FROM): "
                                 "it cannot be fenced");
-        int r = listed ? spare_quorum(s, names) : 0;
-        if (r != 0)
-                return r;
         for (size_t len; *(names += strspn(names, " ")); names += len) {
                 len = strcspn(names, " ");
                 if (len >= sizeof name)

@@ -72,7 +72,7 @@ struct lead {
         uint64_t target_epoch;      /* for which its device was noted */
         struct ha_action held_back; /* a hook that waits, lead_hold.c */
         bool is_held_back;
-        msec_t held_at, held_until;
+        msec_t held_at;
         struct peer *peer;
         struct lead_other others[CLUSTER_MAX];
         struct probes *probes;
@@ -182,6 +182,7 @@ void lead_peer_tick(struct lead *l);                       /* ask everybody */
 void lead_peer_facts(struct lead *l, struct ha_facts *f, msec_t now);
 bool lead_peer_outlasts(const struct lead *l); /* the holder's ttl is longer than ours */
 bool lead_peer_answers(const struct lead *l, const char *name, msec_t now); /* freshly */
+bool lead_fences_by_switch(const struct lead *l); /* [local] fence_command is all there is */
 /* R: everyone who would be fenced by a power switch was asked since then, and has answered or is
  * silent. Who was not is asked. `from`, the last holder, is not waited for if it is silent already.
  */
@@ -219,3 +220,5 @@ void lead_takeover_over(struct lead *l); /* what was fenced for it counts no mor
 /* Nothing writes there: it says so itself, freshly, or it was fenced for the operation that runs.
  * `i`: place in [cluster] nodes. */
 bool lead_harmless(const struct lead *l, size_t i, msec_t now);
+/* R: to fence everyone else would end the quorum, and with it the lease. */
+bool lead_fence_breaks_quorum(const struct lead *l, msec_t now);

@@ -63,8 +63,10 @@ bool lead_peer_outlasts(const struct lead *l)
                l->others[i].state.ttl_ms > l->needs.config->lease.ttl;
 }
 
-static bool has_switch(const struct config *c)
+bool lead_fences_by_switch(const struct lead *l)
 {
+        const struct config *c = l->needs.config;
+
         return c->volume.provider == CONFIG_LOCAL && *c->local.fence_command;
 }
 
@@ -74,7 +76,7 @@ static bool is_unheard(const struct lead *l, size_t holder, msec_t now)
 {
         const struct config *c = l->needs.config;
 
-        if (!has_switch(c) || now - l->started >= (msec_t)UNHEARD_MS)
+        if (now - l->started >= (msec_t)UNHEARD_MS)
                 return false;
         for (size_t i = 0; i < c->cluster.nodes.n; i++)
                 if ((int)i != config_cluster_rank(c) && i != holder && !l->others[i].heard &&
@@ -88,7 +90,8 @@ void lead_peer_facts(struct lead *l, struct ha_facts *f, msec_t now)
         const struct config *c = l->needs.config;
         size_t holder = lead_index(l, l->ha.lease.row.holder);
 
-        f->unheard = is_unheard(l, holder, now);
+        f->unheard = lead_fences_by_switch(l) &&
+                     (is_unheard(l, holder, now) || lead_fence_breaks_quorum(l, now));
 
         for (size_t i = 0; i < c->cluster.nodes.n && !f->other[0]; i++) {
                 struct cluster_node n = config_cluster_node(c, i);
@@ -169,7 +172,7 @@ bool lead_peer_settled(struct lead *l, const char *from, msec_t since)
         msec_t now = loop_now(l->needs.loop);
         bool all = true;
 
-        for (size_t i = 0; has_switch(c) && i < c->cluster.nodes.n; i++) {
+        for (size_t i = 0; i < c->cluster.nodes.n; i++) {
                 const struct lead_other *o = &l->others[i];
                 bool gone = o->end != PEER_ANSWERED && i == lead_index(l, from);
                 if ((int)i == config_cluster_rank(c) || gone || lead_harmless(l, i, now) ||

@@ -60,8 +60,8 @@ static struct takeover_node see(const struct lead *l, size_t i, msec_t now)
 }
 
 /* `nodes`: all of [cluster] nodes; what we are ourselves stands against nothing. */
-static enum takeover_bar look(const struct lead *l, msec_t now,
-                              struct takeover_node nodes[CLUSTER_MAX], size_t *ret_culprit)
+static struct takeover_view view(const struct lead *l, msec_t now,
+                                 struct takeover_node nodes[CLUSTER_MAX])
 {
         const struct galera_facts *g = &l->needs.node->galera_facts;
         struct takeover_view v = { .state = l->ha.state,
@@ -75,7 +75,26 @@ static enum takeover_bar look(const struct lead *l, msec_t now,
         for (size_t i = 0; i < v.n; i++)
                 nodes[i] = see(l, i, now);
         nodes[config_cluster_rank(l->needs.config)] = (struct takeover_node){ .is = OTHER_CLEAN };
+        return v;
+}
+
+static enum takeover_bar look(const struct lead *l, msec_t now,
+                              struct takeover_node nodes[CLUSTER_MAX], size_t *ret_culprit)
+{
+        struct takeover_view v = view(l, now, nodes);
+
         return takeover_bar(&v, ret_culprit);
+}
+
+bool lead_fence_breaks_quorum(const struct lead *l, msec_t now)
+{
+        struct takeover_node nodes[CLUSTER_MAX];
+        struct takeover_view v = view(l, now, nodes);
+
+        for (size_t i = 0; i < v.n; i++)
+                if ((int)i != config_cluster_rank(l->needs.config))
+                        nodes[i].is = lead_harmless(l, i, now) ? OTHER_CLEAN : OTHER_DIRTY;
+        return takeover_breaks_quorum(&v);
 }
 
 static const char *name_of(const struct lead *l, size_t i, struct cluster_node *scratch)

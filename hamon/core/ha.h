@@ -101,7 +101,7 @@ struct ha_facts {
         bool fence_ok;    /* storage takes the volume away from it, proven (provider can fence) */
         bool outlasted; /* R: the holder said that it believes in its lease for longer than our ttl:
                            whatever is ordered, we cannot know when it has ended */
-        bool unheard;   /* R: not here for long enough to know who may still write: who is only
+        bool unheard;   /* R: too few say that nothing writes there: who is only
                            late to say that it does not would be fenced */
         bool holder_answers; /* it answers on the peer channel: then it is asked, not robbed */
         char release_to[LEASE_NAME]; /* ACTION_HINT of a peer: who shall take it next, "" = none */

@@ -79,7 +79,7 @@ static size_t find_unfenced(const struct takeover_view *v)
 
 /* Those to be fenced that our component still counts go down in no good order. Who may be one of it
  * is taken for one, as far as there are members that nobody else is. */
-static bool breaks_quorum(const struct takeover_view *v)
+bool takeover_breaks_quorum(const struct takeover_view *v)
 {
         unsigned lost = 0, unclear = 0, known = 1; /* we are one */
 
@@ -119,7 +119,7 @@ enum takeover_bar takeover_bar(const struct takeover_view *v, size_t *ret_culpri
                 bar = BAR_HOLDER_LIVES;
         else if (unasked < v->n)
                 bar = BAR_UNASKED;
-        else if (breaks_quorum(v))
+        else if (takeover_breaks_quorum(v))
                 bar = BAR_BREAKS_QUORUM;
         else if (unfenced < v->n)
                 bar = BAR_UNFENCED;

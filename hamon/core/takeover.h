@@ -58,5 +58,8 @@ enum takeover_other takeover_classify(bool asked, bool answers, enum ha_state st
 /* Must it be fenced before this node may lead? */
 bool takeover_needs_fence(const struct takeover_node *o);
 
+/* Would fencing everyone who needs it end the quorum of the database? */
+bool takeover_breaks_quorum(const struct takeover_view *v);
+
 /* The first thing that stands against it. `ret_culprit`: which node; v->n = none. */
 enum takeover_bar takeover_bar(const struct takeover_view *v, size_t *ret_culprit);

@@ -361,32 +361,6 @@ static void shared(void **unused)
         setenv("HAMON_UNCLEAN", "", 1);
         STEP(0, "attach /", "volume", "attach");
         assert_true(file_holds(log, ""));
-
-        /* R: never so many that the quorum goes with them */
-        static const struct {
-                const char *nodes, *unclean, *fenced;
-                int code;
-        } QUORUM[] = {
-                { "n1=127.0.0.1 n2=127.0.0.2 n3=127.0.0.3", "n2 n3", "", 75 },
-                { "n1=127.0.0.1 n2=127.0.0.2 n3=127.0.0.3", "n3", "n3 ", 0 },
-                { "n1=127.0.0.1 n2=127.0.0.2 n3=127.0.0.3 n4=127.0.0.4", "n2 n4", "", 75 },
-                { "n1=127.0.0.1 n2=127.0.0.2 n3=127.0.0.3 n4=127.0.0.4 n5=127.0.0.5", "n2 n4",
-                  "n2 n4 ", 0 },
-                { "n1=127.0.0.1 n2=127.0.0.2 n3=127.0.0.3 n4=127.0.0.4 n5=127.0.0.5", "n2 n4 n5",
-                  "", 75 },
-        };
-        setenv("HAMON_FROM", "", 1);
-        for (size_t i = 0; i < ARRAY_SIZE(QUORUM); i++) {
-                step_configure("[volume]\nprovider = local\ndevice = %s/shared\nmount = %s/mnt\n"
-                               "uuid = " DISK_UUID
-                               "\n[local]\nfence_command = %s\n[cluster]\nnodes = %s\n",
-                               sx.dir.path, sx.dir.path, fence, QUORUM[i].nodes);
-                put_file(log, "%s", "");
-                setenv("HAMON_UNCLEAN", QUORUM[i].unclean, 1);
-                STEP(QUORUM[i].code, QUORUM[i].code ? "end the quorum" : "attach /", "volume",
-                     "attach");
-                assert_true(file_holds(log, QUORUM[i].fenced));
-        }
         unsetenv("HAMON_UNCLEAN");
 
         setenv("HAMON_FROM", "", 1); /* silent, and nobody says who */

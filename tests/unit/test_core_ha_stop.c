@@ -479,7 +479,7 @@ static void test_unheard(void **state)
         assert_int_equal(h.state, ST_STANDBY);
         assert_string_equal(row.holder, "");
         assert_false(ha_candidate(&h, &f, now));
-        assert_non_null(strstr(h.why_not, "not every node has been heard"));
+        assert_non_null(strstr(h.why_not, "who is only late"));
         f.unheard = false;
         until(ST_PROMOTING, 4000);
 }

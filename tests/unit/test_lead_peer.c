@@ -188,6 +188,22 @@ static void who_has_just_let_go_is_asked_again(void **unused)
         assert_true(hook_had("promote", "HAMON_UNCLEAN=\n"));
 }
 
+/* R: two of three are members of our component: without them it has no quorum, and we no lease. */
+static void never_are_so_many_fenced_that_the_quorum_goes(void **unused)
+{
+        (void)unused;
+        str_copy(lw.members, sizeof lw.members, "127.0.0.11:3306,127.0.0.12:3306,127.0.0.13:3306");
+        for (size_t i = 0; i < OTHERS; i++)
+                str_copy(lw.others[i].says.state, sizeof lw.others[i].says.state, "fencing");
+        world_start();
+        TURN_UNTIL(is_state(ST_STANDBY));
+        suspect();
+        TURN_WHILE(5000, is_state(ST_STANDBY) && row_holder(""));
+        str_copy(lw.others[1].says.state, sizeof lw.others[1].says.state, "standby");
+        become_master();
+        assert_true(hook_had("promote", "HAMON_UNCLEAN=n2\n"));
+}
+
 /* R: a node whose daemon starts a moment after ours is not fenced for that. */
 static void who_is_late_is_waited_for(void **unused)
 {
@@ -336,6 +352,7 @@ int main(void)
                 LEAD_CASE(a_dirty_one_that_answers_is_unclean),
                 LEAD_CASE(who_has_just_let_go_is_asked_again),
                 LEAD_CASE(who_is_late_is_waited_for),
+                LEAD_CASE(never_are_so_many_fenced_that_the_quorum_goes),
                 LEAD_CASE(another_port_is_everybodys),
                 LEAD_CASE(a_hint_of_before_a_gap_is_none),
                 LEAD_CASE(a_healthy_master_does_not_give_way),

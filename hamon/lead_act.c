@@ -30,7 +30,6 @@ PRINTF(3, 4) static void put(struct hook_env *e, const char *key, const char *fm
         e->list[e->n] = NULL;
 }
 
-/* R: whoever does not say itself that nothing writes there, not only the last holder. */
 static void put_unclean(struct hook_env *e, const struct lead *l, const char *from, msec_t now)
 {
         const struct config *c = l->needs.config;
@@ -39,7 +38,7 @@ static void put_unclean(struct hook_env *e, const struct lead *l, const char *fr
 
         for (size_t i = 0; i < c->cluster.nodes.n; i++) {
                 struct cluster_node n = config_cluster_node(c, i);
-                bool unclean = (int)i != config_cluster_rank(c) && !lead_harmless(l, i, now);
+                bool unclean = lead_unclean(l, i, now);
                 if (unclean)
                         buf_addf(&names, "%s%s", names.len > 0 ? " " : "", n.name);
                 if (str_eq(n.name, from))

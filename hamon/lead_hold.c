@@ -26,7 +26,7 @@ static const char *bar(struct lead *l, msec_t now)
 {
         if (!lead_guarded(l, now))
                 return NO_GUARD;
-        if (!fences(l) || (lead_peer_settled(l, l->held_back.from, l->held_at) &&
+        if (!fences(l) || (lead_unclean_asked(l, l->held_back.from, l->held_at) &&
                            !lead_fence_breaks_quorum(l, now)))
                 return NULL;
         return TOO_MANY;

@@ -80,7 +80,8 @@ struct lead {
 
         bool same_boot, no_row;
         msec_t started;
-        struct ha_output out; /* of the last step */
+        uint64_t settled_epoch; /* in which a master was seen, or was this node; 0 = none */
+        struct ha_output out;   /* of the last step */
 
         /* edges for the next step */
         msec_t gap;
@@ -182,12 +183,19 @@ void lead_peer_tick(struct lead *l);                       /* ask everybody */
 void lead_peer_facts(struct lead *l, struct ha_facts *f, msec_t now);
 bool lead_peer_outlasts(const struct lead *l); /* the holder's ttl is longer than ours */
 bool lead_peer_answers(const struct lead *l, const char *name, msec_t now); /* freshly */
+void lead_peer_ask(struct lead *l, size_t i);                               /* for its state, now */
+void lead_others(struct lead *l, const struct ha_action *a);                /* HINT, ASK */
+
+/* lead_unclean.c */
 bool lead_fences_by_switch(const struct lead *l); /* [local] fence_command is all there is */
-/* R: everyone who would be fenced by a power switch was asked since then, and has answered or is
- * silent. Who was not is asked. `from`, the last holder, is not waited for if it is silent already.
- */
-bool lead_peer_settled(struct lead *l, const char *from, msec_t since);
-void lead_others(struct lead *l, const struct ha_action *a); /* HINT, ASK */
+/* It may still write, and must be fenced before this node does. `i`: place in [cluster] nodes. */
+bool lead_unclean(const struct lead *l, size_t i, msec_t now);
+/* R: it would be fenced only because it is late to speak, or the database's quorum would go with
+ * it: not now. */
+bool lead_unclean_unknown(const struct lead *l, msec_t now);
+/* R: everyone who would be fenced was asked since then, and has answered or is silent. Who was not
+ * is asked. `from`, the last holder, is not waited for if it is silent already. */
+bool lead_unclean_asked(struct lead *l, const char *from, msec_t since);
 
 /* lead_guard.c */
 int lead_guard_start(struct lead *l);

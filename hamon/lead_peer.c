@@ -9,12 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-        ASK_MS = 600,
-        SUSPECT_MS = 300,
-        FRESH_ASKS = 3,
-        UNHEARD_MS = 60000, /* a node may boot for so long */
-};
+enum { ASK_MS = 600, SUSPECT_MS = 300, FRESH_ASKS = 3 };
 
 /* ---- what we heard ---- */
 
@@ -63,35 +58,12 @@ bool lead_peer_outlasts(const struct lead *l)
                l->others[i].state.ttl_ms > l->needs.config->lease.ttl;
 }
 
-bool lead_fences_by_switch(const struct lead *l)
-{
-        const struct config *c = l->needs.config;
-
-        return c->volume.provider == CONFIG_LOCAL && *c->local.fence_command;
-}
-
-/* Where a fence is a power switch: a node that boots beside this one, or whose daemon does, has the
- * time to say that it is clean. Who holds the lease is waited for otherwise: for its ttl. */
-static bool is_unheard(const struct lead *l, size_t holder, msec_t now)
-{
-        const struct config *c = l->needs.config;
-
-        if (now - l->started >= (msec_t)UNHEARD_MS)
-                return false;
-        for (size_t i = 0; i < c->cluster.nodes.n; i++)
-                if ((int)i != config_cluster_rank(c) && i != holder && !l->others[i].heard &&
-                    !l->fenced[i].how)
-                        return true;
-        return false;
-}
-
 void lead_peer_facts(struct lead *l, struct ha_facts *f, msec_t now)
 {
         const struct config *c = l->needs.config;
         size_t holder = lead_index(l, l->ha.lease.row.holder);
 
-        f->unheard = lead_fences_by_switch(l) &&
-                     (is_unheard(l, holder, now) || lead_fence_breaks_quorum(l, now));
+        f->unheard = lead_unclean_unknown(l, now);
 
         for (size_t i = 0; i < c->cluster.nodes.n && !f->other[0]; i++) {
                 struct cluster_node n = config_cluster_node(c, i);
@@ -127,7 +99,7 @@ static void on_state(void *arg, const struct peer_answer *a);
 
 /* A holder that two witnesses miss has less time: it is on our own network, and asked for a word.
  */
-static void ask_one(struct lead *l, size_t i)
+void lead_peer_ask(struct lead *l, size_t i)
 {
         struct lead_other *o = &l->others[i];
         bool suspect = l->suspected && i == lead_index(l, l->ha.lease.row.holder);
@@ -151,9 +123,11 @@ static void on_state(void *arg, const struct peer_answer *a)
         if (a->end == PEER_ANSWERED && peer_state_parse(a->text, &o->state) == 0) {
                 o->heard = true;
                 o->heard_at = o->asked_at;
+                if (str_eq(o->state.state, HA_STATES[ST_MASTER]) && o->state.valid_ms > 0)
+                        l->settled_epoch = o->state.epoch;
         }
         if (l->suspected && o->asked_at < l->suspected_at)
-                ask_one(l, a->node); /* that was before the suspicion: it proves nothing */
+                lead_peer_ask(l, a->node); /* that was before the suspicion: it proves nothing */
         if (l->suspected)
                 lead_wake(l);
 }
@@ -162,27 +136,8 @@ void lead_peer_tick(struct lead *l)
 {
         for (size_t i = 0; i < l->needs.config->cluster.nodes.n; i++) {
                 if ((int)i != config_cluster_rank(l->needs.config) && !l->others[i].asking)
-                        ask_one(l, i);
+                        lead_peer_ask(l, i);
         }
-}
-
-bool lead_peer_settled(struct lead *l, const char *from, msec_t since)
-{
-        const struct config *c = l->needs.config;
-        msec_t now = loop_now(l->needs.loop);
-        bool all = true;
-
-        for (size_t i = 0; i < c->cluster.nodes.n; i++) {
-                const struct lead_other *o = &l->others[i];
-                bool gone = o->end != PEER_ANSWERED && i == lead_index(l, from);
-                if ((int)i == config_cluster_rank(c) || gone || lead_harmless(l, i, now) ||
-                    (o->asked_at >= since && !o->asking))
-                        continue;
-                all = false;
-                if (!o->asking)
-                        ask_one(l, i);
-        }
-        return all;
 }
 
 static void on_told(void *arg, const struct peer_answer *a)

@@ -93,7 +93,7 @@ bool lead_fence_breaks_quorum(const struct lead *l, msec_t now)
 
         for (size_t i = 0; i < v.n; i++)
                 if ((int)i != config_cluster_rank(l->needs.config))
-                        nodes[i].is = lead_harmless(l, i, now) ? OTHER_CLEAN : OTHER_DIRTY;
+                        nodes[i].is = lead_unclean(l, i, now) ? OTHER_DIRTY : OTHER_CLEAN;
         return takeover_breaks_quorum(&v);
 }
 

@@ -204,6 +204,50 @@ static void never_are_so_many_fenced_that_the_quorum_goes(void **unused)
         assert_true(hook_had("promote", "HAMON_UNCLEAN=n2\n"));
 }
 
+/* A master was seen in that epoch: when it became one, all others were clean. So one that is away
+ * now is not fenced, and not waited for. */
+static void of_a_settled_epoch_only_its_master_counts(void **unused)
+{
+        (void)unused;
+        row_taken_by("n2");
+        lw.others[0].says.epoch = strtoull(sql_value("SELECT epoch FROM hamon.lease"), NULL, 10);
+        lw.others[0].says.valid_ms = 5000;
+        str_copy(lw.others[0].says.state, sizeof lw.others[0].says.state, "master");
+        other_silent(1);
+        world_start();
+        TURN_UNTIL(is_state(ST_STANDBY) &&
+                   file_has(at(&lw.tmp, "log"), "event=peer from=n3 to=silent") &&
+                   file_has(at(&lw.tmp, "log"), "event=peer from=n2 to=answered"));
+        lw.others[0].says.valid_ms = 0;
+        str_copy(lw.others[0].says.state, sizeof lw.others[0].says.state, "standby");
+        sql("UPDATE hamon.lease SET holder='',incarnation=0,beat=beat+1");
+        become_master();
+        assert_true(hook_had("promote", "HAMON_UNCLEAN=\n"));
+}
+
+/* Of an epoch in which nobody was seen to lead everybody counts. */
+static void of_another_epoch_everybody_counts(void **unused)
+{
+        (void)unused;
+        str_copy(lw.members, sizeof lw.members, "127.0.0.11:3306,127.0.0.12:3306");
+        row_taken_by("n2");
+        lw.others[0].says.epoch = strtoull(sql_value("SELECT epoch FROM hamon.lease"), NULL, 10);
+        lw.others[0].says.valid_ms = 5000;
+        str_copy(lw.others[0].says.state, sizeof lw.others[0].says.state, "master");
+        world_start();
+        TURN_UNTIL(is_state(ST_STANDBY) &&
+                   file_has(at(&lw.tmp, "log"), "event=peer from=n3 to=answered") &&
+                   file_has(at(&lw.tmp, "log"), "event=peer from=n2 to=answered"));
+        other_silent(1);
+        TURN_UNTIL(file_has(at(&lw.tmp, "log"), "event=peer from=n3 to=silent"));
+        lw.others[0].says.valid_ms = 0;
+        str_copy(lw.others[0].says.state, sizeof lw.others[0].says.state, "standby");
+        row_taken_by("n3"); /* and never became the master */
+        sql("UPDATE hamon.lease SET holder='',incarnation=0,beat=beat+1");
+        become_master();
+        assert_true(hook_had("promote", "HAMON_UNCLEAN=n3\n"));
+}
+
 /* R: a node whose daemon starts a moment after ours is not fenced for that. */
 static void who_is_late_is_waited_for(void **unused)
 {
@@ -351,6 +395,8 @@ int main(void)
                 LEAD_CASE(without_any_hint_ttl_decides),
                 LEAD_CASE(a_dirty_one_that_answers_is_unclean),
                 LEAD_CASE(who_has_just_let_go_is_asked_again),
+                LEAD_CASE(of_a_settled_epoch_only_its_master_counts),
+                LEAD_CASE(of_another_epoch_everybody_counts),
                 LEAD_CASE(who_is_late_is_waited_for),
                 LEAD_CASE(never_are_so_many_fenced_that_the_quorum_goes),
                 LEAD_CASE(another_port_is_everybodys),

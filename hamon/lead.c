@@ -71,8 +71,7 @@ static void step(void *arg)
         l->poke = l->asked = false;
         l->order = ORDER_NONE;
 
-        if (l->ha.state == ST_MASTER)
-                l->settled_epoch = l->ha.lead_epoch;
+        lead_settle(l);
         lead_guard_carry(l);
         for (unsigned i = 0; i < l->out.n; i++)
                 lead_act(l, &l->out.actions[i], now);

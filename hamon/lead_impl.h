@@ -188,6 +188,7 @@ void lead_others(struct lead *l, const struct ha_action *a);                /* H
 
 /* lead_unclean.c */
 bool lead_fences_by_switch(const struct lead *l); /* [local] fence_command is all there is */
+void lead_settle(struct lead *l); /* each step: which epoch is known to have had a master */
 /* It may still write, and must be fenced before this node does. `i`: place in [cluster] nodes. */
 bool lead_unclean(const struct lead *l, size_t i, msec_t now);
 /* R: it would be fenced only because it is late to speak, or the database's quorum would go with

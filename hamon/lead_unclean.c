@@ -13,6 +13,14 @@ bool lead_fences_by_switch(const struct lead *l)
         return c->volume.provider == CONFIG_LOCAL && *c->local.fence_command;
 }
 
+void lead_settle(struct lead *l)
+{
+        if (l->ha.state == ST_MASTER)
+                l->settled_epoch = l->ha.lead_epoch;
+        else if (l->ha.lease.known && l->ha.lease.row.epoch < l->settled_epoch)
+                l->settled_epoch = 0; /* the row was made anew: its numbers begin again */
+}
+
 /* The row as it was before we took it, or as it is. */
 static const struct lease_row *row_before(const struct lead *l)
 {
@@ -24,7 +32,8 @@ bool lead_unclean(const struct lead *l, size_t i, msec_t now)
         const struct config *c = l->needs.config;
         const struct lease_row *row = row_before(l);
 
-        if ((int)i == config_cluster_rank(c) || lead_harmless(l, i, now))
+        if ((int)i == config_cluster_rank(c) || lead_harmless(l, i, now) ||
+            (l->ha.lease.held && l->ha.lease.epoch == l->settled_epoch))
                 return false;
         return row->epoch == 0 || row->epoch != l->settled_epoch ||
                str_eq(config_cluster_node(c, i).name, row->holder);

@@ -18,6 +18,7 @@ enum { ASK_MS = 2000 };
 #define NON_PRIMARY                                                                          \
         "WSREP_CLUSTER_STATUS=non-Primary\nWSREP_READY=OFF\nWSREP_CONNECTED=ON\n"            \
         "WSREP_LOCAL_STATE=0\nWSREP_LOCAL_STATE_COMMENT=Initialized\nWSREP_CLUSTER_SIZE=1\n" \
+        "WSREP_EVS_STATE=GATHER\n"                                                           \
         "wsrep_on=ON\nwsrep_provider=x\nwsrep_reject_queries=NONE\nread_only=OFF\n"
 
 /* The usual: facts count soon, and a busy machine makes no failures. */

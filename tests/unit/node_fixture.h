@@ -11,6 +11,7 @@ static const struct galera_facts NON_PRIMARY = { .reach = DB_OK,
                                                  .connected = true,
                                                  .size = 1,
                                                  .cluster_status = "non-Primary",
+                                                 .evs_state = "GATHER",
                                                  .state_comment = "Initialized" };
 enum { TICK = 1000, GRACE = 10000, STALE = 5000 };
 

@@ -119,10 +119,10 @@ static const struct galera_row {
           { .reach = DB_OK, .wsrep_on = true, .connected = true, .local_state = WSREP_JOINING },
           RES_FAIL,
           REASON_GALERA_NOT_SYNCED },
-        { "quorum lost, EVS does not tell",
+        { "shutting down, its last moment",
           { .reach = DB_OK, .wsrep_on = true, .connected = true },
           RES_FAIL,
-          REASON_GALERA_NON_PRIMARY },
+          REASON_GALERA_LEAVING },
         { "shutting down, still connected to its group",
           { .reach = DB_OK,
             .wsrep_on = true,
@@ -172,6 +172,7 @@ static void test_galera_order(void **unused)
         f.local_state = WSREP_INITIALIZED;
         assert_finding("not synced", judge_galera(&f), RES_FAIL, REASON_GALERA_NOT_SYNCED);
         f.primary = false;
+        memcpy(f.evs_state, "GATHER", sizeof "GATHER");
         assert_finding("no quorum", judge_galera(&f), RES_FAIL, REASON_GALERA_NON_PRIMARY);
         f.connected = false;
         assert_finding("alone", judge_galera(&f), RES_FAIL, REASON_GALERA_DISCONNECTED);

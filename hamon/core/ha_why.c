@@ -17,7 +17,8 @@ static const char *why_standby(const struct ha *h, const struct ha_facts *f, mse
         if (f->outlasted)
                 return TTL_DIFFERS;
         if (f->unheard)
-                return "too few nodes say that nothing writes there: who is only late must not be fenced";
+                return "too few nodes say that nothing writes there: who is only late must not be "
+                       "fenced";
         if (!f->provider)
                 return "the provider of the volume does not answer";
         if (!l->known || l->must_read)

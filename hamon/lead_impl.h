@@ -32,6 +32,7 @@ struct lead_other { /* another node, as we heard it; index = place in [cluster] 
         struct peer_state state;
         msec_t heard_at; /* start of the question it answered last */
         msec_t asked_at, ended_at;
+        msec_t done_at;              /* when the last question was asked that has ended */
         enum peer_end end, told_end; /* of the last question; as last told in an event */
         bool heard, asking, told;
 };

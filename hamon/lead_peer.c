@@ -118,6 +118,7 @@ static void on_state(void *arg, const struct peer_answer *a)
         o->asking = false;
         o->end = a->end;
         o->ended_at = loop_now(l->needs.loop);
+        o->done_at = o->asked_at;
         if (twice)
                 lead_tell_peer(l, a->node, a);
         if (a->end == PEER_ANSWERED && peer_state_parse(a->text, &o->state) == 0) {

@@ -27,6 +27,15 @@ static const struct lease_row *row_before(const struct lead *l)
         return l->ha.lease.held ? &l->ha.lease.claim_from : &l->ha.lease.row;
 }
 
+/* Is it the row of the epoch in which a master was seen, or what its own release made of it? That
+ * one has the next number and no holder; a take would have had the number and a name. */
+static bool is_settled(const struct lead *l, const struct lease_row *row)
+{
+        if (l->settled_epoch == 0)
+                return false;
+        return row->epoch == l->settled_epoch + (*row->holder ? 0 : 1);
+}
+
 bool lead_unclean(const struct lead *l, size_t i, msec_t now)
 {
         const struct config *c = l->needs.config;
@@ -35,8 +44,7 @@ bool lead_unclean(const struct lead *l, size_t i, msec_t now)
         if ((int)i == config_cluster_rank(c) || lead_harmless(l, i, now) ||
             (l->ha.lease.held && l->ha.lease.epoch == l->settled_epoch))
                 return false;
-        return row->epoch == 0 || row->epoch != l->settled_epoch ||
-               str_eq(config_cluster_node(c, i).name, row->holder);
+        return !is_settled(l, row) || str_eq(config_cluster_node(c, i).name, row->holder);
 }
 
 /* A node that boots beside this one, or whose daemon does, has the time to say that it is clean.
@@ -65,7 +73,7 @@ bool lead_unclean_asked(struct lead *l, const char *from, msec_t since)
         for (size_t i = 0; i < l->needs.config->cluster.nodes.n; i++) {
                 const struct lead_other *o = &l->others[i];
                 bool gone = o->end != PEER_ANSWERED && i == lead_index(l, from);
-                if (!lead_unclean(l, i, now) || gone || (o->asked_at >= since && !o->asking))
+                if (!lead_unclean(l, i, now) || gone || o->done_at >= since)
                         continue;
                 all = false;
                 if (!o->asking)

@@ -204,6 +204,20 @@ static void never_are_so_many_fenced_that_the_quorum_goes(void **unused)
         assert_true(hook_had("promote", "HAMON_UNCLEAN=n2\n"));
 }
 
+static void n2_leads(void)
+{
+        row_taken_by("n2");
+        lw.others[0].says.epoch = strtoull(sql_value("SELECT epoch FROM hamon.lease"), NULL, 10);
+        lw.others[0].says.valid_ms = 5000;
+        str_copy(lw.others[0].says.state, sizeof lw.others[0].says.state, "master");
+}
+
+static void n2_lets_go(void)
+{
+        lw.others[0].says.valid_ms = 0;
+        str_copy(lw.others[0].says.state, sizeof lw.others[0].says.state, "standby");
+}
+
 /* As its holder does it. */
 static void row_released(void)
 {
@@ -215,17 +229,13 @@ static void row_released(void)
 static void of_a_settled_epoch_only_its_master_counts(void **unused)
 {
         (void)unused;
-        row_taken_by("n2");
-        lw.others[0].says.epoch = strtoull(sql_value("SELECT epoch FROM hamon.lease"), NULL, 10);
-        lw.others[0].says.valid_ms = 5000;
-        str_copy(lw.others[0].says.state, sizeof lw.others[0].says.state, "master");
+        n2_leads();
         other_silent(1);
         world_start();
         TURN_UNTIL(is_state(ST_STANDBY) &&
                    file_has(at(&lw.tmp, "log"), "event=peer from=n3 to=silent") &&
                    file_has(at(&lw.tmp, "log"), "event=peer from=n2 to=answered"));
-        lw.others[0].says.valid_ms = 0;
-        str_copy(lw.others[0].says.state, sizeof lw.others[0].says.state, "standby");
+        n2_lets_go();
         row_released();
         become_master();
         assert_true(hook_had("promote", "HAMON_UNCLEAN=\n"));
@@ -236,18 +246,14 @@ static void of_another_epoch_everybody_counts(void **unused)
 {
         (void)unused;
         str_copy(lw.members, sizeof lw.members, "127.0.0.11:3306,127.0.0.12:3306");
-        row_taken_by("n2");
-        lw.others[0].says.epoch = strtoull(sql_value("SELECT epoch FROM hamon.lease"), NULL, 10);
-        lw.others[0].says.valid_ms = 5000;
-        str_copy(lw.others[0].says.state, sizeof lw.others[0].says.state, "master");
+        n2_leads();
         world_start();
         TURN_UNTIL(is_state(ST_STANDBY) &&
                    file_has(at(&lw.tmp, "log"), "event=peer from=n3 to=answered") &&
                    file_has(at(&lw.tmp, "log"), "event=peer from=n2 to=answered"));
         other_silent(1);
         TURN_UNTIL(file_has(at(&lw.tmp, "log"), "event=peer from=n3 to=silent"));
-        lw.others[0].says.valid_ms = 0;
-        str_copy(lw.others[0].says.state, sizeof lw.others[0].says.state, "standby");
+        n2_lets_go();
         row_taken_by("n3"); /* and never became the master */
         row_released();
         become_master();
